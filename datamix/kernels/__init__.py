@@ -1,0 +1,1 @@
+"""The hot loops: Arrow buffers in, numpy arrays out, compiled by numba."""

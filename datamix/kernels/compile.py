@@ -1,0 +1,56 @@
+"""How kernels are compiled: one decorator, and a cache that can't go stale.
+
+numba's own cache looks only at the file of the compiled function, so it serves stale code when a function that it
+calls changes in another file, and it fails at import where the home folder is read-only. Here the cache lies in a
+folder named by a hash of all kernel sources, numba's version and the processor, and is done without where no folder
+can be written.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import llvmlite.binding
+import numba
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _cache_folder() -> Path | None:
+    """Return a writable folder for this set of kernel sources, or None where there is none."""
+    digest = hashlib.blake2b(digest_size=8)
+    for source in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(source.name.encode() + b"\0" + source.read_bytes())
+    digest.update(f"{numba.__version__} {platform.python_version()} {llvmlite.binding.get_host_cpu_name()}".encode())
+    base = os.environ.get("DATAMIX_CACHE_DIR") or os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    for root in (Path(base).expanduser() / "datamix", Path(tempfile.gettempdir()) / f"datamix-{os.getuid()}"):
+        folder = root / "kernels" / digest.hexdigest()
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=folder):
+                return folder
+        except OSError:
+            continue
+    return None
+
+
+_folder = _cache_folder()
+if _folder is not None:
+    numba.config.CACHE_DIR = str(_folder)
+
+
+def kernel(function: F) -> F:
+    """Compile `function` with numba: no bounds checks, no GIL, division as C does it, cached on disk where possible.
+
+    Callers check lengths before a kernel is entered: inside, an index out of range is memory corruption.
+    """
+    compiled: F = numba.njit(
+        function, nogil=True, cache=_folder is not None, boundscheck=False, error_model="numpy"
+    )
+    return compiled
