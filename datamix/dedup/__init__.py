@@ -1,0 +1,1 @@
+"""Duplicates: edges are measured, keepers are decided."""

@@ -1,0 +1,1 @@
+"""Where tasks run: Ray or a process pool, behind one `map`."""

@@ -1,0 +1,1 @@
+"""A plan written out in training formats."""

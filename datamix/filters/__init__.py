@@ -1,0 +1,1 @@
+"""Filter packs: predicates over the measurements, checked as trees and emitted as SQL."""

@@ -1,0 +1,1 @@
+"""Scheduled and submitted Ray jobs."""

@@ -50,7 +50,5 @@ def kernel(function: F) -> F:
 
     Callers check lengths before a kernel is entered: inside, an index out of range is memory corruption.
     """
-    compiled: F = numba.njit(
-        function, nogil=True, cache=_folder is not None, boundscheck=False, error_model="numpy"
-    )
+    compiled: F = numba.njit(function, nogil=True, cache=_folder is not None, boundscheck=False, error_model="numpy")
     return compiled

@@ -1,0 +1,1 @@
+"""What is measured about each document, one module a family."""

@@ -1,0 +1,1 @@
+"""Files on disk: inputs, shards, parts, the journal."""

@@ -1,0 +1,1 @@
+"""Small fastText classifiers, trained, quantised and evaluated."""

@@ -1,0 +1,210 @@
+"""The project file, `datamix.yaml`: sources, what to measure, how duplicates and filters are decided, schedules."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, field_validator, model_validator
+
+from datamix.errors import SpecError, nearest
+from datamix.spec.yaml import Document, Spec, read_yaml, validate
+
+FILE_NAME = "datamix.yaml"
+NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
+COLUMN_PATTERN = r"^[A-Za-z_][A-Za-z0-9_]{0,63}$"
+
+Name = Annotated[str, Field(pattern=NAME_PATTERN)]
+ColumnName = Annotated[str, Field(pattern=COLUMN_PATTERN)]
+
+
+def _as_list(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+class Source(Spec):
+    """A named input: files of one layout."""
+
+    name: Name
+    path: Annotated[tuple[str, ...], BeforeValidator(_as_list), Field(min_length=1)]
+    text: str = "text"
+    id: str | None = None
+    created: str | None = None
+    columns: tuple[ColumnName, ...] = ()
+    domain: str | None = None
+    license: str | None = None
+    priority: int = 0
+    exempt: tuple[str, ...] = ()
+    verify: Literal["stat", "bytes"] = "stat"
+
+    @property
+    def domain_name(self) -> str:
+        """The domain, by default the source's name."""
+        return self.domain if self.domain is not None else self.name
+
+
+class Language(Spec):
+    """Language identification by a fastText model."""
+
+    model: str
+
+
+class Score(Spec):
+    """The probability of one label under a supervised fastText model."""
+
+    model: str
+    label: str
+
+
+class Measure(Spec):
+    """What is measured beside the heuristic signals, which always are."""
+
+    language: Language | None = None
+    scores: dict[ColumnName, Score] = {}
+    tokenizer: str = "bytes"
+
+
+class Near(Spec):
+    """Near-duplicates: MinHash over word n-grams."""
+
+    ngram: Annotated[int, Field(ge=1, le=32)] = 5
+    permutations: Annotated[int, Field(ge=16, le=1024)] = 128
+    threshold: Annotated[float, Field(ge=0.3, le=1.0)] = 0.8
+
+
+class Preference(Spec):
+    """One key of the order in which duplicates are preferred."""
+
+    column: ColumnName
+    descending: bool
+
+
+def _parse_preference(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    column, _, direction = value.partition(" ")
+    if direction.strip() not in ("", "asc", "desc"):
+        raise ValueError(f"{value!r} is no order; write `{column} desc` or `{column} asc`")
+    return {"column": column, "descending": direction.strip() == "desc"}
+
+
+def _near_or_none(value: Any) -> Any:
+    return None if value is False else {} if value is True else value
+
+
+class Dedup(Spec):
+    """Which duplicates are looked for, and which one of them is kept."""
+
+    exact: bool = True
+    near: Annotated[Near | None, BeforeValidator(_near_or_none)] = Near()
+    prefer: tuple[Annotated[Preference, BeforeValidator(_parse_preference)], ...] = (
+        Preference(column="priority", descending=True),
+        Preference(column="words", descending=True),
+    )
+    keeper_among: Literal["kept", "all"] = "kept"
+
+
+class FilterUse(Spec):
+    """A pack that applies to this project, with the parameters that differ from its defaults."""
+
+    name: Name
+    parameters: dict[str, float | int | str | bool] = {}
+
+
+def _parse_filter(value: Any) -> Any:
+    if isinstance(value, str):
+        return {"name": value}
+    if isinstance(value, dict) and len(value) == 1:
+        name, parameters = next(iter(value.items()))
+        return {"name": name, "parameters": parameters or {}}
+    raise ValueError("a filter is a pack's name, or {name: {parameter: value}}")
+
+
+class Schedule(Spec):
+    """When a run is submitted: a cron expression in a time zone."""
+
+    name: Name
+    cron: str
+    timezone: str = "UTC"
+
+    @model_validator(mode="after")
+    def _known_to_cronsim(self) -> Schedule:
+        from datetime import UTC, datetime
+        from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+        from cronsim import CronSim, CronSimError
+
+        try:
+            ZoneInfo(self.timezone)
+        except (ZoneInfoNotFoundError, ValueError):
+            raise ValueError(f"unknown time zone {self.timezone!r}; write one like Europe/Malta or UTC") from None
+        try:
+            CronSim(self.cron, datetime.now(UTC))
+        except CronSimError as error:
+            raise ValueError(f"{self.cron!r} is not a cron expression ({error})") from None
+        return self
+
+
+class Project(Spec):
+    """A whole project file."""
+
+    version: Literal[1]
+    store: str = "./store"
+    sources: Annotated[tuple[Source, ...], Field(min_length=1)]
+    measure: Measure = Measure()
+    dedup: Dedup = Dedup()
+    filters: tuple[Annotated[FilterUse, BeforeValidator(_parse_filter)], ...] = ()
+    schedules: tuple[Schedule, ...] = ()
+
+    @field_validator("sources", "filters", "schedules", mode="after")
+    @classmethod
+    def _unique_names(cls, value: tuple[Any, ...]) -> tuple[Any, ...]:
+        names = [item.name for item in value]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"the name {name!r} stands twice")
+        return value
+
+
+class ProjectFile:
+    """A project file that was read: its folder, its values, and the lines to name in errors.
+
+    Args:
+        root: the project's folder; relative paths start here.
+        document: the YAML file.
+        project: its values.
+    """
+
+    def __init__(self, root: Path, document: Document, project: Project) -> None:
+        self.root, self.document, self.project = root, document, project
+
+    @property
+    def store_folder(self) -> Path:
+        """The store's folder."""
+        return (self.root / self.project.store).resolve()
+
+
+def read_project(folder: Path) -> ProjectFile:
+    """Read `datamix.yaml` in `folder`.
+
+    Raises:
+        SpecError: it is missing or says something impossible; with file, line and the nearest known name.
+    """
+    file = folder / FILE_NAME
+    if not file.is_file():
+        raise SpecError(
+            f"no {FILE_NAME} in {folder.resolve()}; write one with `datamix init`, see one with `datamix demo`, "
+            "or name the project's folder with -C"
+        )
+    document = read_yaml(file)
+    project = validate(document, Project)
+    names = {use.name for use in project.filters}
+    for i, source in enumerate(project.sources):
+        for j, pack in enumerate(source.exempt):
+            if pack not in names:
+                raise document.error(
+                    f"source {source.name!r} is exempt from {pack!r}, which is not among the project's filters"
+                    f"{nearest(pack, names)}",
+                    "sources", i, "exempt", j,
+                )  # fmt: skip
+    return ProjectFile(folder, document, project)
