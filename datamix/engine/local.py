@@ -1,0 +1,57 @@
+"""The `local` engine: a process pool on this machine, for debugging, small jobs and most tests."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+
+from datamix.engine.engine import WORKER_ENVIRONMENT, Item, Result
+from datamix.errors import EngineError
+
+
+def _limit_threads() -> None:
+    os.environ.update(WORKER_ENVIRONMENT)
+
+
+class LocalEngine:
+    """A pool of spawned processes; with one worker, tasks run in this process."""
+
+    name = "local"
+
+    def __init__(self, workers: int) -> None:
+        self.workers = workers
+        self._pool: ProcessPoolExecutor | None = None
+
+    def map(self, task: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[tuple[int, Result]]:
+        """Run `task` on every item; yield (index, result) as tasks end."""
+        if self.workers == 1:
+            yield from ((i, task(item)) for i, item in enumerate(items))
+            return
+        if self._pool is None:
+            # spawn: polars, numba and Arrow have threads, which a forked child inherits locked.
+            self._pool = ProcessPoolExecutor(
+                self.workers, mp_context=multiprocessing.get_context("spawn"), initializer=_limit_threads
+            )
+        running = {self._pool.submit(task, item): i for i, item in enumerate(items)}
+        try:
+            while running:
+                ended, _ = wait(running, return_when=FIRST_COMPLETED)
+                for future in ended:
+                    yield running.pop(future), future.result()
+        except BrokenProcessPool:
+            raise EngineError(
+                "a worker process died, most likely for want of memory; run again (what was measured is kept), "
+                "with --workers 1 if it happens again"
+            ) from None
+        finally:
+            for future in running:
+                future.cancel()
+
+    def close(self) -> None:
+        """End the pool's processes."""
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
+            self._pool = None
