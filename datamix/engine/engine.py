@@ -59,6 +59,9 @@ def start_engine(name: EngineName, workers: int | None = None) -> Engine:
         workers: tasks at once; by default the processors of this machine, or of the cluster.
     """
     if name == "ray":
+        from datamix.engine.token import ensure_token
+
+        ensure_token()
         from datamix.engine.ray import RayEngine
 
         return RayEngine(workers)
