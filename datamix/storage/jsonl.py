@@ -1,0 +1,159 @@
+"""Documents from lines of JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import orjson
+import pyarrow as pa
+
+from datamix.errors import nearest
+from datamix.spec.project import Source
+from datamix.storage.batch import Batch, Columns, Quarantined, make_batch
+from datamix.storage.lines import Lines, Refused
+
+MAX_LINE_BYTES = 64 << 20
+MAX_DEPTH = 64
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+_MAX_QUARANTINED = 10_000
+_LARGE = pa.large_string()
+
+
+def read_jsonl(
+    pieces: Iterable[Lines | Refused], source: Source, *, first_row: int, first_offset: int | None, batch_bytes: int
+) -> Iterator[Batch]:
+    """Parse lines, each an object in UTF-8, into batches of about `batch_bytes` of lines.
+
+    Blank lines are no documents; a byte order mark before the first line of a file is skipped.
+
+    Args:
+        pieces: from `split_lines`, with rows and offsets from 0.
+        source: the keys to take.
+        first_row: number of the first line in its file.
+        first_offset: its first byte in its file; None for a compressed file, whose documents have no offset.
+        batch_bytes: a batch ends with the first piece that reaches it.
+    """
+    collector = _Collector(source, first_row, first_offset)
+    for piece in pieces:
+        if isinstance(piece, Refused):
+            collector.refuse(piece.row, piece.offset, piece.reason, piece.detail)
+        else:
+            collector.parse(piece)
+        if collector.bytes >= batch_bytes or len(collector.quarantined) >= _MAX_QUARANTINED:
+            yield collector.batch()
+            collector = _Collector(source, first_row, first_offset)
+    if collector.rows or collector.quarantined:
+        yield collector.batch()
+
+
+class _Collector:
+    """The documents of the next batch."""
+
+    def __init__(self, source: Source, first_row: int, first_offset: int | None) -> None:
+        self.source, self.first_row, self.first_offset = source, first_row, first_offset
+        self.rows: list[int] = []
+        self.offsets: list[int] = []
+        self.texts: list[str] = []
+        self.records: list[dict[str, Any]] = []
+        self.quarantined: list[Quarantined] = []
+        self.bytes = 0
+
+    def refuse(self, row: int, offset: int, reason: str, detail: str) -> None:
+        place = None if self.first_offset is None else self.first_offset + offset
+        self.quarantined.append(Quarantined(self.first_row + row, place, reason, detail))
+
+    def parse(self, block: Lines) -> None:
+        key, loads = self.source.text, orjson.loads
+        row, offset = block.row - 1, block.offset
+        for line in block.lines:
+            row += 1
+            start = offset
+            offset += len(line) + 1
+            try:
+                record = loads(line)
+            except orjson.JSONDecodeError as error:
+                if row + self.first_row == 0 and line.startswith(BYTE_ORDER_MARK):
+                    self.parse(Lines(row, start, [line.removeprefix(BYTE_ORDER_MARK)]))
+                elif line.strip():
+                    self.refuse(row, start, *_why_not_json(line, error))
+                continue
+            if type(record) is not dict:
+                self.refuse(row, start, "not_object", f"the line is {_kind(record)}, not an object in braces")
+                continue
+            text = record.get(key)
+            if type(text) is not str:
+                self.refuse(row, start, "text_missing", _why_no_text(key, record))
+            elif not text:
+                self.refuse(row, start, "text_empty", f"{key!r} is an empty string")
+            elif _too_deep(record):
+                self.refuse(row, start, "too_deep", f"the line is nested deeper than {MAX_DEPTH} levels")
+            else:
+                self.rows.append(self.first_row + row)
+                self.offsets.append(start)
+                self.texts.append(text)
+                self.records.append(record)
+        self.bytes += offset - block.offset
+
+    def batch(self) -> Batch:
+        source, records = self.source, self.records
+        offsets = None
+        if self.first_offset is not None:
+            offsets = pa.array([self.first_offset + offset for offset in self.offsets], pa.int64())
+        columns = Columns(
+            row=pa.array(self.rows, pa.int64()),
+            offset=offsets,
+            text=pa.array(self.texts, _LARGE),
+            id=None if source.id is None else _text_column(records, source.id),
+            created=None if source.created is None else _text_column(records, source.created),
+            carried={name: _text_column(records, name) for name in source.columns},
+        )
+        return make_batch(source, columns, self.quarantined)
+
+
+def json_text(value: Any) -> str | None:
+    """Return a value as text: a string as it is, None as None, anything else as its JSON."""
+    if value is None or type(value) is str:
+        return value
+    return orjson.dumps(value, default=str).decode()
+
+
+def _text_column(records: list[dict[str, Any]], key: str) -> pa.LargeStringArray:
+    return pa.array([json_text(record.get(key)) for record in records], _LARGE)
+
+
+def _too_deep(record: dict[str, Any]) -> bool:
+    level: list[Any] = [value for value in record.values() if type(value) is dict or type(value) is list]
+    depth = 1
+    while level and depth <= MAX_DEPTH:
+        depth += 1
+        level = [
+            child
+            for value in level
+            for child in (value.values() if type(value) is dict else value)
+            if type(child) is dict or type(child) is list
+        ]
+    return depth > MAX_DEPTH
+
+
+def _why_not_json(line: bytes, error: orjson.JSONDecodeError) -> tuple[str, str]:
+    try:
+        line.decode()
+    except UnicodeDecodeError as bad:
+        return "not_utf8", f"byte {bad.start} of the line is not UTF-8 ({bad.reason})"
+    if "recursion limit" in error.msg.lower():
+        return "too_deep", f"the line is nested deeper than {MAX_DEPTH} levels"
+    return "not_json", f"{error.msg} at column {error.colno}"
+
+
+def _why_no_text(key: str, record: dict[str, Any]) -> str:
+    if key in record:
+        return f"{key!r} is {_kind(record[key])}, not a string"
+    keys = ", ".join(list(record)[:20])[:500]
+    return f"no {key!r}{nearest(key, list(record)[:1000])}; keys: {keys or 'none'}"
+
+
+def _kind(value: Any) -> str:
+    names = {type(None): "null", bool: "a boolean", int: "a number", float: "a number", str: "a string", list: "a list"}
+    return names.get(type(value), "an object")

@@ -1,0 +1,200 @@
+"""Documents from Parquet files that others wrote, row group by row group."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from datamix.errors import InputError, nearest
+from datamix.spec.project import Source
+from datamix.storage.batch import Batch, Columns, Quarantined, make_batch
+from datamix.storage.fields import is_text
+from datamix.storage.jsonl import json_text
+
+_DAMAGE = (pa.ArrowException, OSError)
+_MAX_ROWS = 65_536
+_LARGE = pa.large_string()
+
+
+class ParquetDamagedError(InputError):
+    """A file that is no Parquet, or whose footer is damaged."""
+
+
+class RowGroup(NamedTuple):
+    """A row group, by its footer: number of rows, and bytes of the text column before compression."""
+
+    rows: int
+    text_bytes: int
+
+
+def row_groups(path: Path, source: Source) -> list[RowGroup]:
+    """Read the footer of a Parquet file.
+
+    Raises:
+        ParquetDamagedError: it has no valid footer.
+        InputError: a column that `source` names is missing, or its text column holds no text.
+    """
+    with _open(path) as file:
+        _check_columns(file.schema_arrow, path, source)
+        metadata = file.metadata
+        groups = [metadata.row_group(i) for i in range(metadata.num_row_groups)]
+        if not groups:
+            return []
+        columns = [groups[0].column(j).path_in_schema for j in range(groups[0].num_columns)]
+        text = columns.index(source.text)
+        return [RowGroup(group.num_rows, group.column(text).total_uncompressed_size) for group in groups]
+
+
+def read_parquet(
+    path: Path, source: Source, *, start: int, stop: int, first_row: int, batch_bytes: int
+) -> Iterator[Batch]:
+    """Read the row groups start to stop, the columns that `source` names, into batches of about `batch_bytes`.
+
+    A row group that can't be decoded gives what could be read before the damage and one quarantine entry for the rest.
+
+    Raises:
+        ParquetDamagedError, InputError: as `row_groups` does.
+    """
+    with _open(path) as file:
+        _check_columns(file.schema_arrow, path, source)
+        names = list(_wanted(source))
+        row = first_row
+        for i in range(start, stop):
+            group = file.metadata.row_group(i)
+            end = row + group.num_rows
+            size = sum(
+                group.column(j).total_uncompressed_size
+                for j in range(group.num_columns)
+                if group.column(j).path_in_schema.split(".")[0] in names
+            )
+            rows = min(max(batch_bytes * group.num_rows // max(size, 1), 1), _MAX_ROWS)
+            try:
+                for table in file.iter_batches(rows, row_groups=[i], columns=names, use_threads=False):
+                    batch = _batch(table, source, row)
+                    row += len(table)
+                    yield batch
+            except _DAMAGE as error:
+                detail = f"row group {i} can't be decoded from row {row} on: {_first_line(error)}"
+            else:
+                detail = f"row group {i} has fewer rows than the footer says"
+            if row < end:
+                lost = Quarantined(row, None, "damaged", detail, documents=end - row)
+                yield _batch(file.schema_arrow.empty_table().select(names), source, row, lost)
+            row = end
+
+
+def _open(path: Path) -> pq.ParquetFile:
+    try:
+        return pq.ParquetFile(path, buffer_size=1 << 20, pre_buffer=False, page_checksum_verification=True)
+    except _DAMAGE as error:
+        raise ParquetDamagedError(f"can't be read as Parquet: {_first_line(error)}") from None
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0][:300]
+
+
+def _wanted(source: Source) -> dict[str, str]:
+    """Return the columns that `source` names, each with its key in the project file."""
+    named = {"text": source.text, "id": source.id, "created": source.created}
+    wanted = {column: key for key, column in named.items() if column is not None}
+    return {**dict.fromkeys(source.columns, "columns"), **wanted}
+
+
+def _check_columns(schema: pa.Schema, path: Path, source: Source) -> None:
+    for column, key in _wanted(source).items():
+        if schema.names.count(column) != 1:
+            problem = f"no column {column!r}" if column not in schema.names else f"several columns {column!r}"
+            raise InputError(
+                f"{path} has {problem}{nearest(column, schema.names)}; it has {', '.join(schema.names)}; "
+                f"change `{key}` of source {source.name!r} in datamix.yaml"
+            )
+    type_ = _value_type(schema.field(source.text).type)
+    if not (is_text(type_) or _is_binary(type_)):
+        raise InputError(
+            f"{path}: the column {source.text!r} holds {type_}, not text; "
+            f"change `text` of source {source.name!r} in datamix.yaml"
+        )
+
+
+def _value_type(type_: pa.DataType) -> pa.DataType:
+    return type_.value_type if pa.types.is_dictionary(type_) else type_
+
+
+def _is_binary(type_: pa.DataType) -> bool:
+    return bool(pa.types.is_binary(type_) or pa.types.is_large_binary(type_) or pa.types.is_binary_view(type_))
+
+
+def _batch(table: pa.RecordBatch | pa.Table, source: Source, row: int, *lost: Quarantined) -> Batch:
+    columns = {name: _decoded(table.column(name)) for name in _wanted(source)}
+    n = len(table)
+    valid = np.ones(n, np.bool_)
+    quarantined = list(lost)
+    for name, column in columns.items():
+        if is_text(column.type) or _is_binary(column.type):
+            columns[name], bad = _utf8(column)
+            for i in np.flatnonzero(bad & valid):
+                detail = f"the column {name!r} of row {row + i} is not UTF-8"
+                quarantined.append(Quarantined(row + int(i), None, "not_utf8", detail))
+            valid &= ~bad
+    text = columns[source.text]
+    for reason, found in (
+        ("text_missing", np.asarray(pc.is_null(text))),
+        ("text_empty", np.asarray(pc.fill_null(pc.equal(pc.binary_length(text), 0), False))),
+    ):
+        for i in np.flatnonzero(found & valid):
+            detail = f"{source.text!r} is {'null' if reason == 'text_missing' else 'an empty string'}"
+            quarantined.append(Quarantined(row + int(i), None, reason, detail))
+        valid &= ~found
+    quarantined.sort(key=lambda entry: entry.row)
+    if not valid.all():
+        columns = {name: column.filter(pa.array(valid)) for name, column in columns.items()}
+    return make_batch(
+        source,
+        Columns(
+            row=pa.array(row + np.flatnonzero(valid), pa.int64()),
+            offset=None,
+            text=columns[source.text],
+            id=None if source.id is None else _as_text(columns[source.id]),
+            created=None if source.created is None else columns[source.created],
+            carried={name: _as_text(columns[name]) for name in source.columns},
+        ),
+        quarantined,
+    )
+
+
+def _decoded(column: pa.Array | pa.ChunkedArray) -> pa.Array:
+    array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    return array.dictionary_decode() if pa.types.is_dictionary(array.type) else array
+
+
+def _utf8(column: pa.Array) -> tuple[pa.LargeStringArray, npt.NDArray[np.bool_]]:
+    """Return a text or binary column as large_string, and which values are not UTF-8 (null in the result)."""
+    raw = column.cast(pa.large_binary())
+    try:
+        return raw.cast(_LARGE), np.zeros(len(raw), np.bool_)
+    except pa.ArrowInvalid:
+        bad = np.array([not _is_utf8(value) for value in raw.to_pylist()])
+        return pc.if_else(pa.array(bad), pa.scalar(None, pa.large_binary()), raw).cast(_LARGE), bad
+
+
+def _is_utf8(value: bytes | None) -> bool:
+    try:
+        (value or b"").decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _as_text(column: pa.Array) -> pa.LargeStringArray:
+    type_ = column.type
+    if is_text(type_) or pa.types.is_integer(type_) or pa.types.is_temporal(type_) or pa.types.is_decimal(type_):
+        return column.cast(_LARGE)
+    return pa.array([json_text(value) for value in column.to_pylist()], _LARGE)
