@@ -28,7 +28,7 @@ _VERSION = 1
 _DTYPES: dict[int, np.dtype[Any]] = {1: np.dtype("<u1"), 2: np.dtype("<u2"), 4: np.dtype("<u4")}
 _HASH_BLOCK = 1 << 24
 
-Ids = npt.NDArray[np.uint8] | npt.NDArray[np.uint16] | npt.NDArray[np.uint32]
+Ids = npt.NDArray[np.unsignedinteger[Any]]
 Int64s = npt.NDArray[np.int64]
 
 

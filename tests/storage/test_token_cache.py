@@ -46,7 +46,7 @@ def test_what_was_written_is_read_whatever_the_batches(
     assert cache.tokens == sum(map(len, documents))
 
 
-def test_every_bit_flip_and_truncation_is_detected(tmp_path: Path) -> None:
+def test_bit_flips_and_truncations_are_detected(tmp_path: Path) -> None:
     rng = np.random.default_rng(1)
     part = write(tmp_path, [rng.integers(0, 60_000, n).tolist() for n in (5, 0, 40, 3)])  # 96 bytes: no padding
     path = tmp_path / "a.tok"
@@ -62,10 +62,10 @@ def test_every_bit_flip_and_truncation_is_detected(tmp_path: Path) -> None:
 
     assert opens(intact, part)
     assert opens(intact, None)
-    for bit in range(8 * len(intact)):
+    for at in range(len(intact)):
         flipped = bytearray(intact)
-        flipped[bit // 8] ^= 1 << bit % 8
-        assert not opens(bytes(flipped), None), bit
+        flipped[at] ^= 1 << rng.integers(8)
+        assert not opens(bytes(flipped), None), at
     assert not any(opens(intact[:length], None) for length in range(len(intact)))
     assert not opens(intact + b"\0", None)
 
