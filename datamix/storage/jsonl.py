@@ -19,6 +19,7 @@ BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 _MAX_QUARANTINED = 10_000
 _LARGE = pa.large_string()
+_NESTED = frozenset((dict, list))
 
 
 def read_jsonl(
@@ -56,7 +57,8 @@ class _Collector:
         self.rows: list[int] = []
         self.offsets: list[int] = []
         self.texts: list[str] = []
-        self.records: list[dict[str, Any]] = []
+        keys = [key for key in (source.id, source.created, *source.columns) if key is not None]
+        self.values: dict[str, list[Any]] = {key: [] for key in keys}
         self.quarantined: list[Quarantined] = []
         self.bytes = 0
 
@@ -67,6 +69,7 @@ class _Collector:
     def parse(self, block: Lines) -> None:
         key, loads = self.source.text, orjson.loads
         row, offset = block.row - 1, block.offset
+        records: list[dict[str, Any]] = []
         for line in block.lines:
             row += 1
             start = offset
@@ -87,17 +90,20 @@ class _Collector:
                 self.refuse(row, start, "text_missing", _why_no_text(key, record))
             elif not text:
                 self.refuse(row, start, "text_empty", f"{key!r} is an empty string")
-            elif _too_deep(record):
+            elif not _NESTED.isdisjoint(map(type, record.values())) and _too_deep(record):
                 self.refuse(row, start, "too_deep", f"the line is nested deeper than {MAX_DEPTH} levels")
             else:
                 self.rows.append(self.first_row + row)
                 self.offsets.append(start)
                 self.texts.append(text)
-                self.records.append(record)
+                records.append(record)
+        for name, values in self.values.items():
+            values.extend([record.get(name) for record in records])
         self.bytes += offset - block.offset
 
     def batch(self) -> Batch:
-        source, records = self.source, self.records
+        source = self.source
+        texts = {name: _text_array(values) for name, values in self.values.items()}
         offsets = None
         if self.first_offset is not None:
             offsets = pa.array([self.first_offset + offset for offset in self.offsets], pa.int64())
@@ -105,9 +111,9 @@ class _Collector:
             row=pa.array(self.rows, pa.int64()),
             offset=offsets,
             text=pa.array(self.texts, _LARGE),
-            id=None if source.id is None else _text_column(records, source.id),
-            created=None if source.created is None else _text_column(records, source.created),
-            carried={name: _text_column(records, name) for name in source.columns},
+            id=None if source.id is None else texts[source.id],
+            created=None if source.created is None else texts[source.created],
+            carried={name: texts[name] for name in source.columns},
         )
         return make_batch(source, columns, self.quarantined)
 
@@ -119,22 +125,19 @@ def json_text(value: Any) -> str | None:
     return orjson.dumps(value, default=str).decode()
 
 
-def _text_column(records: list[dict[str, Any]], key: str) -> pa.LargeStringArray:
-    return pa.array([json_text(record.get(key)) for record in records], _LARGE)
+def _text_array(values: list[Any]) -> pa.LargeStringArray:
+    try:
+        return pa.array(values, _LARGE)
+    except pa.ArrowException:
+        return pa.array([json_text(value) for value in values], _LARGE)
 
 
 def _too_deep(record: dict[str, Any]) -> bool:
-    level: list[Any] = [value for value in record.values() if type(value) is dict or type(value) is list]
-    depth = 1
-    while level and depth <= MAX_DEPTH:
-        depth += 1
-        level = [
-            child
-            for value in level
-            for child in (value.values() if type(value) is dict else value)
-            if type(child) is dict or type(child) is list
-        ]
-    return depth > MAX_DEPTH
+    level: list[Any] = [record]
+    for _ in range(MAX_DEPTH):
+        children = [child for value in level for child in (value.values() if type(value) is dict else value)]
+        level = [child for child in children if type(child) in _NESTED]
+    return bool(level)
 
 
 def _why_not_json(line: bytes, error: orjson.JSONDecodeError) -> tuple[str, str]:
@@ -142,7 +145,7 @@ def _why_not_json(line: bytes, error: orjson.JSONDecodeError) -> tuple[str, str]
         line.decode()
     except UnicodeDecodeError as bad:
         return "not_utf8", f"byte {bad.start} of the line is not UTF-8 ({bad.reason})"
-    if "recursion limit" in error.msg.lower():
+    if error.msg.startswith("depth limit"):
         return "too_deep", f"the line is nested deeper than {MAX_DEPTH} levels"
     return "not_json", f"{error.msg} at column {error.colno}"
 
