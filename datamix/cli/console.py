@@ -52,7 +52,9 @@ def table(title: str | None, columns: Sequence[str], rows: Iterable[Sequence[Any
     view = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
     for i, column in enumerate(columns):
         values = [row[i] for row in entries if row[i] is not None]
-        numeric = bool(values) and all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
+        numeric = bool(values) and all(
+            isinstance(value, int | float) and not isinstance(value, bool) for value in values
+        )
         view.add_column(escape(column), justify="right" if numeric else "left", overflow="fold")
     for row in entries:
         view.add_row(*(escape(format_cell(value)) for value in row))

@@ -15,10 +15,11 @@ import pyarrow as pa
 from datamix.document import ID, base_ids, document_schema, sample_mask
 from datamix.pipeline.commits import Measured
 from datamix.signals.family import Family
+from datamix.signals.tokenizers import load_tokenizer
 from datamix.signals.tokens import TokensFamily
 from datamix.spec.project import Source
 from datamix.storage.parts import PartWriter, read_part
-from datamix.storage.reader import read
+from datamix.storage.reader import ShardReader
 from datamix.storage.shards import Shard
 from datamix.storage.token_cache import TokenCacheWriter
 
@@ -88,7 +89,7 @@ def measure_shard(task: MeasureTask) -> MeasureResult:
     clock = time.perf_counter
     with ExitStack() as stack:
         outputs = [stack.enter_context(_Output(task, wanted)) for wanted in task.wanted]
-        batches = read(task.shard, task.source, task.root)
+        batches = iter(ShardReader(task.shard, task.source, task.root))
         while True:
             started = clock()
             batch = next(batches, None)
@@ -144,7 +145,7 @@ class _Output:
         if wanted.reuse is not None:
             self._reused = read_part(task.store, wanted.reuse)
         if wanted.token_cache is not None and isinstance(wanted.family, TokensFamily):
-            tokenizer = wanted.family.tokenizer
+            tokenizer = load_tokenizer(wanted.family.tokenizer, wanted.family.tokenizer_hash)
             self.cache = TokenCacheWriter(task.store, wanted.token_cache, tokenizer.hash, tokenizer.dtype)
         self._stack = ExitStack()
 
@@ -192,8 +193,12 @@ class _Output:
 
 def single_chunk(column: pa.ChunkedArray) -> pa.Array:
     """Return a column as one array."""
-    return column.chunk(0) if column.num_chunks == 1 else pa.concat_arrays(column.chunks) if column.num_chunks else (
-        pa.array([], column.type)
+    return (
+        column.chunk(0)
+        if column.num_chunks == 1
+        else pa.concat_arrays(column.chunks)
+        if column.num_chunks
+        else (pa.array([], column.type))
     )
 
 

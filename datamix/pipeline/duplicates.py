@@ -1,0 +1,164 @@
+"""The duplicates task: verified pairs over all documents, from signatures and text hashes; texts only where in doubt."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from datamix.dedup.edges import Edges, find_edges
+from datamix.dedup.jaccard import Rows
+from datamix.dedup.keepers import exact_groups, preference_rank
+from datamix.document import ID
+from datamix.pipeline.measure import single_chunk
+from datamix.pipeline.wide import ShardParts, shard_table
+from datamix.signals.signatures import signature_matrix
+from datamix.spec.project import Near, Source
+from datamix.storage.parts import Part, read_part, write_part
+from datamix.storage.reader import ShardReader
+from datamix.storage.shards import Shard
+
+EDGES_SCHEMA = pa.schema(
+    [
+        pa.field("a", ID, nullable=False),
+        pa.field("b", ID, nullable=False),
+        pa.field("kind", pa.string(), nullable=False),
+        pa.field("jaccard", pa.float32(), nullable=False),
+        pa.field("verified", pa.string(), nullable=False),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class DuplicatesTask:
+    """All that a worker needs to find the pairs of duplicates of a store.
+
+    Args:
+        root: the project's folder, for the texts of pairs in doubt.
+        store: the store's folder.
+        path: of the part to write.
+        wide: the wide parts, in order.
+        shards: (source, shard, parts) in the same order of documents.
+        exact: whether equal texts are duplicates.
+        near: what near-duplicates are, or None.
+        sample: the share of the documents, or None.
+    """
+
+    root: Path
+    store: Path
+    path: str
+    wide: tuple[str, ...]
+    shards: tuple[tuple[Source, Shard, ShardParts], ...]
+    exact: bool
+    near: Near | None
+    sample: Fraction | None
+
+
+@dataclass(frozen=True)
+class DuplicatesResult:
+    """The part with the edges, and how much text was read to decide pairs in doubt."""
+
+    part: Part
+    texts_read: int
+    seconds: float
+
+
+def write_edges(task: DuplicatesTask) -> DuplicatesResult:
+    """Find the pairs of duplicates and write them, sorted by the documents' ids."""
+    started = time.perf_counter()
+    keys = pa.concat_tables([read_part(task.store, path, ["doc_id", "text_hash"]) for path in task.wide])
+    order, head = _distinct_texts(keys)
+    frames = []
+    texts = _Texts(task, order[head])
+    if task.near is not None and len(order):
+        near = _near(task, order[head], texts)
+        frames.append(_frame(keys, order[head][near.a], order[head][near.b], "near", near.jaccard, near.exact))
+    if len(order):
+        first = np.repeat(np.flatnonzero(head), np.diff(np.append(np.flatnonzero(head), len(order))))
+        copies = np.flatnonzero(~head)
+        ones = np.ones(len(copies), np.float32)
+        frames.append(_frame(keys, order[first[copies]], order[copies], "exact", ones, ones.astype(np.bool_)))
+    table = pl.concat(frames).sort("a", "b").to_arrow() if frames else EDGES_SCHEMA.empty_table()
+    part = write_part(task.store, task.path, table.cast(EDGES_SCHEMA))
+    return DuplicatesResult(part, texts.count, time.perf_counter() - started)
+
+
+def _distinct_texts(keys: pa.Table) -> tuple[Rows, np.ndarray[tuple[int], np.dtype[np.bool_]]]:
+    """Return the documents in the order (text hash, doc_id), and which of them are the first of their text."""
+    frame = pl.DataFrame({name: keys[name].cast(pa.binary()) for name in ("doc_id", "text_hash")})
+    rank = preference_rank(frame, ())
+    order = np.empty(len(rank), np.int64)
+    order[rank] = np.arange(len(rank))
+    group = exact_groups(single_chunk(keys["text_hash"]))[order]
+    head = np.ones(len(order), np.bool_)
+    head[1:] = group[1:] != group[:-1]
+    return order, head
+
+
+def _near(task: DuplicatesTask, documents: Rows, texts: _Texts) -> Edges:
+    assert task.near is not None  # noqa: S101
+    signatures = np.empty((len(documents), task.near.permutations), np.uint32)
+    shingles = np.empty(len(documents), np.int32)
+    place = np.full(texts.total, -1, np.int64)
+    place[documents] = np.arange(len(documents))
+    start = 0
+    for _, _, parts in task.shards:
+        table = shard_table(task.store, parts, {"signatures": ("signature", "shingles")}, task.sample)
+        here = place[start : start + table.num_rows]
+        start += table.num_rows
+        chosen = here >= 0
+        signatures[here[chosen]] = signature_matrix(single_chunk(table["signature"]))[chosen]
+        shingles[here[chosen]] = table["shingles"].to_numpy()[chosen]
+    return find_edges(signatures, shingles, task.near, texts)
+
+
+class _Texts:
+    """Reads the texts of documents by their number: what `find_edges` asks for pairs in doubt."""
+
+    def __init__(self, task: DuplicatesTask, documents: Rows) -> None:
+        self.count = 0
+        self._task, self._documents = task, documents
+        self._rows = [
+            np.asarray(shard_table(task.store, parts, {"documents": ("row",)}, task.sample)["row"])
+            for _, _, parts in task.shards
+        ]
+        self._starts = np.concatenate(([0], np.cumsum([len(rows) for rows in self._rows])))
+        self.total = int(self._starts[-1])
+
+    def __call__(self, rows: Rows) -> pa.LargeStringArray:
+        numbers = self._documents[rows]
+        self.count += len(numbers)
+        by_number = np.argsort(numbers, kind="stable")
+        found: list[pa.Array] = []
+        for i in np.unique(np.searchsorted(self._starts, numbers, side="right") - 1):
+            source, shard, _ = self._task.shards[i]
+            inside = numbers[by_number]
+            inside = inside[(inside >= self._starts[i]) & (inside < self._starts[i + 1])] - self._starts[i]
+            wanted = pa.array(self._rows[i][inside])
+            for batch in ShardReader(shard, source, self._task.root):
+                mask = pc.is_in(batch.documents.column("row"), wanted)
+                found.append(batch.documents.column("text").filter(mask))
+        back = np.empty(len(numbers), np.int64)
+        back[by_number] = np.arange(len(numbers))
+        return pa.concat_arrays(found).take(pa.array(back))
+
+
+def _frame(
+    keys: pa.Table, a: Rows, b: Rows, kind: str, jaccard: np.ndarray[tuple[int], np.dtype[np.float32]], exact: object
+) -> pl.DataFrame:
+    ids = keys["doc_id"].cast(pa.binary())
+    return pl.DataFrame(
+        {
+            "a": ids.take(pa.array(a)),
+            "b": ids.take(pa.array(b)),
+            "kind": pl.repeat(kind, len(a), dtype=pl.String, eager=True),
+            "jaccard": pl.Series(jaccard, dtype=pl.Float32),
+            "verified": pl.Series(np.where(exact, "text", "signature"), dtype=pl.String),
+        }
+    )

@@ -1,0 +1,445 @@
+"""A run: measure what is missing, find duplicates, decide, publish. Incremental, resumable, the same bytes each time."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Protocol
+
+from datamix import __version__
+from datamix.engine.engine import Engine, EngineName, Item, Result, start_engine
+from datamix.errors import DatamixError, InputError
+from datamix.filters.decide import Decider
+from datamix.filters.packs import load_packs
+from datamix.pipeline.commits import Commit, Commits
+from datamix.pipeline.decide import Counts, count_decisions, decision_definition, write_decisions
+from datamix.pipeline.duplicates import DuplicatesResult, DuplicatesTask, write_edges
+from datamix.pipeline.inventory import Inventory, measure_task, take_inventory
+from datamix.pipeline.measure import QUARANTINE, MeasureResult, measure_shard, warm
+from datamix.pipeline.publication import State, decidable_columns, document_columns, publish_catalog, source_rows
+from datamix.pipeline.wide import WideResult, WideTask, group_shards, shard_parts, wide_schema, write_wide
+from datamix.signals.family import Family
+from datamix.signals.registry import families, model_path, wide_columns
+from datamix.spec.project import ProjectFile
+from datamix.storage.parts import Part
+from datamix.storage.shards import MAX_BYTES
+from datamix.storage.store import Store, fingerprint
+
+
+class Progress(Protocol):
+    """Who is told how far a run is."""
+
+    def stage(self, name: str, total: int | None) -> None:
+        """A stage of `total` steps begins."""
+
+    def advance(self, steps: int = 1) -> None:
+        """Steps of the stage ended."""
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """How to run; nothing of it changes the bytes of the parts.
+
+    Args:
+        engine: `ray` or `local`.
+        workers: tasks at once; by default all processors.
+        sample: the share of the documents to measure, or None for all.
+        max_shard_bytes: the limit of a shard.
+        command: what the user called, for the catalog.
+    """
+
+    engine: EngineName = "ray"
+    workers: int | None = None
+    sample: Fraction | None = None
+    max_shard_bytes: int = MAX_BYTES
+    command: str = "run"
+
+
+@dataclass
+class Stage:
+    """What one stage of a run took."""
+
+    stage: str
+    seconds: float = 0.0
+    worker_seconds: float = 0.0
+    items: int = 0
+    documents: int = 0
+    bytes: int = 0
+    megabytes_per_second: float | None = None
+    detail: str | None = None
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a run came to. `documents = kept + dropped + quarantined`."""
+
+    run_id: str
+    counts: Counts
+    quarantined: int
+    seconds: float
+    shards_measured: int
+    stages: tuple[Stage, ...]
+    sample: str | None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the object that `datamix run --json` prints."""
+        dropped = self.counts.dropped
+        return {
+            "run_id": self.run_id,
+            "documents": self.counts.documents + self.quarantined,
+            "kept": self.counts.kept,
+            "dropped": dropped,
+            "quarantined": self.quarantined,
+            "duplicates": {"exact": dropped.get("dedup.exact", 0), "near": dropped.get("dedup.near", 0)},
+            "bytes": self.counts.bytes,
+            "tokens": self.counts.tokens,
+            "seconds": round(self.seconds, 3),
+            "shards_measured": self.shards_measured,
+            "sample": self.sample,
+        }
+
+
+def prepare(file: ProjectFile, options: RunOptions) -> tuple[tuple[Family, ...], Decider]:
+    """Load what a run needs and find what is wrong with it before any text is read.
+
+    Raises:
+        SpecError: a model, a pack or a column is missing.
+    """
+    measured = families(file)
+    schema = wide_schema(file.project.sources, measured)
+    exempt = {source.name: source.exempt for source in file.project.sources}
+    return measured, Decider(load_packs(file), decidable_columns(schema), exempt)
+
+
+def run(file: ProjectFile, options: RunOptions, progress: Progress) -> Summary:
+    """Bring the store up to what the project says, and publish the catalog.
+
+    Raises:
+        SpecError: the project can't be run as it is written.
+        StoreError: another process writes the store, or it is damaged.
+    """
+    started = time.perf_counter()
+    measured, decider = prepare(file, options)
+    store = Store.create(file.store_folder)
+    with store.lock():
+        store.collect_orphans()
+        return _Run(file, options, progress, store, measured, decider, started).run()
+
+
+class _Run:
+    """One run under the store's lock, from inventory to publication."""
+
+    def __init__(
+        self,
+        file: ProjectFile,
+        options: RunOptions,
+        progress: Progress,
+        store: Store,
+        measured: tuple[Family, ...],
+        decider: Decider,
+        started: float,
+    ) -> None:
+        self.file, self.options, self.progress, self.store = file, options, progress, store
+        self.families, self.decider, self.started = measured, decider, started
+        now = datetime.now(UTC)
+        self.run_id = f"{now:%Y%m%dT%H%M%S}{now.microsecond // 1000:03d}-{secrets.token_hex(2)}"
+        self.began = _iso(now)
+        self.stages: list[Stage] = []
+        self.engine = _LazyEngine(options)
+        self.commits = Commits(store.journal)
+
+    def run(self) -> Summary:
+        _close_interrupted_runs(self.store)
+        self._journal("running")
+        try:
+            summary, state = self._stages()
+        except DatamixError as error:
+            self._journal("failed", error=str(error))
+            raise
+        except KeyboardInterrupt:
+            self._journal("interrupted", error="interrupted by the user")
+            raise
+        finally:
+            self.engine.close()
+        self._journal("done", summary=summary.to_json(), state=asdict(state))
+        with self._stage("publish"):
+            publish_catalog(self.store, self.commits)
+        return summary
+
+    def _stages(self) -> tuple[Summary, State]:
+        with self._stage("inventory") as stage:
+            inventory = take_inventory(
+                self.file, self.families, self.store, self.commits, self.options.sample, self.options.max_shard_bytes
+            )
+            stage.items = len(inventory.states)
+        shards_measured = self._measure(inventory)
+        wide, repeated = self._wide(inventory)
+        edges = self._duplicates(inventory, wide)
+        decisions, counts = self._decide(wide, edges)
+        quarantined = sum(state.commits[QUARANTINE].quarantined for state in inventory.states)
+        sample = None if self.options.sample is None else str(self.options.sample)
+        state = State(
+            wide=[part.path for part in wide],
+            decisions=decisions,
+            edges=edges,
+            columns=document_columns(self.file, wide_columns(self.families)),
+            expansion=self.decider.decisions_view("measured"),
+            shards=_present(inventory),
+            sources=source_rows(self.file, inventory.states, repeated),
+            models=_model_rows(self.file, self.families),
+            definitions=inventory.definitions,
+            sample=sample,
+        )
+        seconds = time.perf_counter() - self.started
+        return (
+            Summary(self.run_id, counts, quarantined, seconds, shards_measured, tuple(self.stages), sample),
+            state,
+        )
+
+    def _measure(self, inventory: Inventory) -> int:
+        missing = inventory.missing()
+        if not missing:
+            return 0
+        wanted = {w.name: w.family for state in missing for w in state.missing if w.family is not None}
+        with self._stage("compile", len(wanted)) as stage:
+            for _ in self.engine.map(warm, [(family,) for family in wanted.values()]):
+                self.progress.advance()
+            stage.items = len(wanted)
+        tasks = [measure_task(self.file, self.store, state, self.options.sample) for state in missing]
+        with self._stage("measure", len(tasks)) as stage:
+            families_seconds: dict[str, float] = {}
+            for i, result in self.engine.map(measure_shard, tasks):
+                state = missing[i]
+                commit = Commit(
+                    self.run_id,
+                    state.shard,
+                    result.documents,
+                    result.quarantined,
+                    result.bytes,
+                    result.unparsed_created,
+                    tuple(result.parts),
+                )
+                commit.write(self.store.journal)
+                self.commits.add(commit)
+                state.add(commit)
+                _add_up(stage, families_seconds, result)
+                self.progress.advance()
+        self._family_stages(stage, families_seconds)
+        return len(tasks)
+
+    def _family_stages(self, measure: Stage, seconds: dict[str, float]) -> None:
+        """Log each family as a stage of its own: which signal costs how much of the workers' time."""
+        for name, spent in sorted(seconds.items(), key=lambda item: -item[1]):
+            self.stages.append(
+                Stage(
+                    f"measure.{name}",
+                    worker_seconds=round(spent, 3),
+                    items=measure.items,
+                    documents=measure.documents,
+                    bytes=measure.bytes,
+                    megabytes_per_second=_rate(measure.bytes, spent),
+                    detail="of the workers' time in the stage measure",
+                )
+            )
+
+    def _wide(self, inventory: Inventory) -> tuple[list[Part], dict[str, int]]:
+        schema = wide_schema(self.file.project.sources, self.families)
+        columns = {f.name: tuple(c.name for c in f.columns if not c.cold) for f in self.families}
+        what = [str(schema), str(self.options.sample)]
+        tasks, known = [], {}
+        names = list(dict.fromkeys(state.source.name for state in inventory.states))
+        for name in names:
+            own = [state for state in inventory.states if state.source.name == name]
+            groups = tuple(group_shards(name, own, what))
+            entry = self.store.journal.read("wide", fingerprint([path for path, _ in groups]))
+            if entry is None:
+                columns_here = {family: names for family, names in columns.items() if names}
+                tasks.append(WideTask(self.store.folder, name, groups, schema, columns_here, self.options.sample))
+            else:
+                known[name] = WideResult(tuple(Part(**part) for part in entry["parts"]), entry["repeated_ids"])
+        if tasks:
+            with self._stage("join", len(tasks)) as stage:
+                for i, result in self.engine.map(write_wide, tasks):
+                    entry = {"parts": [asdict(part) for part in result.parts], "repeated_ids": result.repeated_ids}
+                    self.store.journal.write("wide", fingerprint([path for path, _ in tasks[i].groups]), entry)
+                    known[tasks[i].source] = result
+                    self.progress.advance()
+                stage.items = len(tasks)
+                stage.bytes = sum(part.bytes for result in known.values() for part in result.parts)
+        parts = [part for name in names for part in known[name].parts]
+        if not any(part.rows for part in parts):
+            raise InputError(
+                "no document could be read from any source: all are empty or quarantined; `datamix sql --query "
+                "quarantine` of an earlier run, or the files themselves, show why"
+            )
+        return parts, {name: known[name].repeated_ids for name in names}
+
+    def _duplicates(self, inventory: Inventory, wide: Sequence[Part]) -> str:
+        dedup = self.file.project.dedup
+        definition = {
+            "wide": [part.path for part in wide],
+            "exact": dedup.exact,
+            "near": None if dedup.near is None else dedup.near.model_dump(),
+        }
+        name = fingerprint(definition)
+        path = f"dedup/edges-{name}.parquet"
+        if self.store.journal.read("edges", name) is None:
+            shards = tuple((state.source, state.shard, shard_parts(state)) for state in inventory.states)
+            task = DuplicatesTask(
+                self.file.root.resolve(),
+                self.store.folder,
+                path,
+                tuple(part.path for part in wide),
+                shards,
+                dedup.exact,
+                dedup.near,
+                self.options.sample,
+            )
+            with self._stage("duplicates", 1) as stage:
+                for _, result in self.engine.map(write_edges, [task]):
+                    self._commit_edges(name, definition, result, stage)
+                stage.documents = sum(part.rows for part in wide)
+        return path
+
+    def _commit_edges(self, name: str, definition: dict[str, Any], result: DuplicatesResult, stage: Stage) -> None:
+        entry = {"definition": definition, "part": asdict(result.part), "run_id": self.run_id}
+        self.store.journal.write("edges", name, entry)
+        stage.items, stage.worker_seconds = result.part.rows, round(result.seconds, 3)
+        stage.detail = f"{result.part.rows:,} pairs; {result.texts_read:,} texts read for pairs in doubt"
+        self.progress.advance()
+
+    def _decide(self, wide: Sequence[Part], edges: str) -> tuple[str, Counts]:
+        project = self.file.project
+        paths = [part.path for part in wide]
+        definition = {
+            **decision_definition(self.decider, project.dedup, project.sources), "wide": paths, "edges": edges
+        }  # fmt: skip
+        name = fingerprint(definition)
+        path = f"decisions/{name}.parquet"
+        with self._stage("decide") as stage:
+            if self.store.journal.read("decisions", name) is None:
+                part = write_decisions(self.store, self.decider, project.dedup, project.sources, paths, edges, path)
+                entry = {"definition": definition, "part": asdict(part), "run_id": self.run_id}
+                self.store.journal.write("decisions", name, entry)
+            counts = count_decisions(self.store, paths, path)
+            stage.documents = counts.documents
+        return path, counts
+
+    @contextmanager
+    def _stage(self, name: str, total: int | None = None) -> Iterator[Stage]:
+        """Time a stage, and show it."""
+        stage = Stage(name)
+        self.progress.stage(name, total)
+        started = time.perf_counter()
+        yield stage
+        stage.seconds = round(time.perf_counter() - started, 3)
+        stage.worker_seconds = round(stage.worker_seconds, 3)
+        stage.megabytes_per_second = _rate(stage.bytes, stage.seconds)
+        self.stages.append(stage)
+
+    def _journal(self, status: str, **more: Any) -> None:
+        ended = None if status == "running" else _iso(datetime.now(UTC))
+        entry = {
+            "run_id": self.run_id,
+            "command": self.options.command,
+            "started": self.began,
+            "ended": ended,
+            "seconds": round(time.perf_counter() - self.started, 3),
+            "status": status,
+            "datamix_version": __version__,
+            "engine": self.options.engine,
+            "workers": self.engine.workers,
+            "sample": None if self.options.sample is None else str(self.options.sample),
+            "project_hash": fingerprint(self.file.project.model_dump(mode="json")),
+            "project": self.file.project.model_dump(mode="json"),
+            "stages": [asdict(stage) for stage in self.stages],
+            **more,
+        }
+        self.store.journal.write("runs", self.run_id, entry)
+
+
+class _LazyEngine:
+    """Starts the engine when the first task comes: a run with nothing to measure starts none."""
+
+    def __init__(self, options: RunOptions) -> None:
+        self._options = options
+        self._engine: Engine | None = None
+
+    @property
+    def workers(self) -> int | None:
+        return self._engine.workers if self._engine is not None else self._options.workers
+
+    def map(self, task: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[tuple[int, Result]]:
+        if self._engine is None:
+            self._engine = start_engine(self._options.engine, self._options.workers)
+        return self._engine.map(task, items)
+
+    def close(self) -> None:
+        if self._engine is not None:
+            self._engine.close()
+            self._engine = None
+
+
+def _add_up(stage: Stage, families_seconds: dict[str, float], result: MeasureResult) -> None:
+    stage.items += 1
+    stage.documents += result.documents
+    stage.bytes += result.bytes
+    stage.worker_seconds += result.reading_seconds + sum(result.seconds.values())
+    for name, seconds in {"reading": result.reading_seconds, **result.seconds}.items():
+        families_seconds[name] = families_seconds.get(name, 0.0) + seconds
+
+
+def _close_interrupted_runs(store: Store) -> None:
+    """Mark runs that were killed: their entries still say that they are running, while we hold the lock."""
+    for name, entry in store.journal.entries("runs").items():
+        if entry["status"] == "running":
+            error = "its process ended before it did; what it had committed was kept"
+            store.journal.write("runs", name, {**entry, "status": "killed", "error": error})
+
+
+def _present(inventory: Inventory) -> dict[str, list[str]]:
+    present: dict[str, list[str]] = {}
+    for state in inventory.states:
+        present.setdefault(state.source.name, []).append(state.shard.key)
+    return present
+
+
+def _model_rows(file: ProjectFile, measured: Sequence[Family]) -> list[dict[str, Any]]:
+    """Return the rows of the table `models`: which file, by its hash, made which column."""
+    measure = file.project.measure
+    models: list[tuple[str, str, str, str | None]] = []
+    if measure.language is not None:
+        models.append(("language", "language", measure.language.model, None))
+    models += [(name, "score", score.model, score.label) for name, score in measure.scores.items()]
+    hashes = {family.name: family.definition() for family in measured}
+    rows = []
+    for name, role, model, label in models:
+        path = model_path(file, model, "measure")
+        card = Path(f"{path}.card.json")
+        definition = hashes["language" if role == "language" else f"score-{name}"]
+        rows.append(
+            {
+                "name": name,
+                "role": role,
+                "file": model,
+                "sha256": definition["model"],
+                "label": label,
+                "card": card.read_text() if card.is_file() else None,
+            }
+        )
+    tokenizer = hashes["tokens"]["tokenizer"]
+    return [*rows, {"name": "tokens", "role": "tokenizer", "file": measure.tokenizer, "sha256": tokenizer}]
+
+
+def _rate(size: int, seconds: float) -> float | None:
+    return round(size / seconds / 1e6, 1) if size and seconds else None
+
+
+def _iso(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%d %H:%M:%S.%f")
