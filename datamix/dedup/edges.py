@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from datamix.dedup.bands import choose_bands, verdict_bounds
-from datamix.dedup.jaccard import Rows, jaccard_of_sets, shingle_sets
+from datamix.dedup.jaccard import Rows, distinct, jaccard_of_sets, shingle_sets
 from datamix.kernels.candidates import agreements, band_keys, judge_buckets
 from datamix.spec.project import Near
 
@@ -84,9 +84,9 @@ def _candidates(signatures: npt.NDArray[np.uint32], members: Rows, near: Near) -
     for keys in _sorted_bands(signatures, members, bands, rows, row_bits):
         pending.append(judge_buckets(keys, row_bits, signatures, *bounds))
         if sum(map(len, pending)) > max(_PENDING_PAIRS, len(pairs)):
-            pairs = np.unique(np.concatenate((pairs, *pending)))
+            pairs = distinct(np.concatenate((pairs, *pending)))
             pending = []
-    return np.unique(np.concatenate((pairs, *pending)))
+    return distinct(np.concatenate((pairs, *pending)))
 
 
 def _sorted_bands(
@@ -115,7 +115,7 @@ def _by_texts(a: Rows, b: Rows, shingles: npt.NDArray[np.int32], ngram: int, tex
     similarity = np.empty(len(a), np.float64)
     for pairs in np.split(np.arange(len(a)), np.flatnonzero(np.diff(part)) + 1):
         if len(pairs):
-            rows = np.unique(np.concatenate((a[pairs], b[pairs])))
+            rows = distinct(np.concatenate((a[pairs], b[pairs])))
             sets = shingle_sets(texts(rows), ngram)
             similarity[order[pairs]] = jaccard_of_sets(
                 sets, np.searchsorted(rows, a[pairs]), np.searchsorted(rows, b[pairs])

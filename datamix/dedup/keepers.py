@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-import pyarrow as pa
 
 from datamix.dedup.edges import Edges
 from datamix.dedup.jaccard import Rows
@@ -106,9 +105,3 @@ def preference_rank(columns: pl.DataFrame, prefer: Sequence[Preference]) -> Rows
     rank = np.empty(columns.height, np.int64)
     rank[order.to_numpy()] = np.arange(columns.height)
     return rank
-
-
-def exact_groups(text_hash: pa.Array) -> Rows:
-    """Number equal texts alike: int64 [n] from a column of text hashes without nulls."""
-    groups: Rows = text_hash.dictionary_encode().indices.to_numpy().astype(np.int64)
-    return groups
