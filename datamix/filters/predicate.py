@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from datamix.filters.grammar import Constant, read_condition
-from datamix.filters.tree import Comparison, Condition, columns_of, leaves_of, tested_in
+from datamix.filters.tree import Column, Comparison, Condition, Value, columns_of, leaves_of, tested_in
 
 
 @dataclass(frozen=True)
@@ -34,19 +34,22 @@ class Predicate:
     @property
     def columns(self) -> tuple[str, ...]:
         """The names of the columns, each once, in the order of their first use."""
-        sides = (side for leaf in self.comparisons for side in (leaf.value, *leaf.thresholds))
-        return tuple(dict.fromkeys(name for side in sides for name in columns_of(side)))
+        return tuple(dict.fromkeys(column.name for side in self._sides() for column in columns_of(side)))
 
     @property
-    def tested(self) -> frozenset[str]:
-        """The columns for which the predicate says itself what a missing value means (IS NULL, coalesce)."""
-        names: set[str] = set()
+    def required(self) -> tuple[Column, ...]:
+        """The columns for which the predicate does not say what a missing value means (by IS NULL or coalesce)."""
+        tested = {column for side in self._sides() for column in tested_in(side)}
         for leaf in self.comparisons:
             if leaf.op in ("is null", "is not null"):
-                names.update(columns_of(leaf.value))
-            for side in (leaf.value, *leaf.thresholds):
-                names.update(tested_in(side))
-        return frozenset(names)
+                tested.update(columns_of(leaf.value))
+        used = (column for side in self._sides() for column in columns_of(side))
+        return tuple(column for column in dict.fromkeys(used) if column not in tested)
+
+    def _sides(self) -> Iterator[Value]:
+        for leaf in self.comparisons:
+            yield leaf.value
+            yield from leaf.thresholds
 
 
 def parse_predicate(text: str, columns: Collection[str], parameters: Mapping[str, Constant] | None = None) -> Predicate:

@@ -238,11 +238,11 @@ def leaves_of(condition: Condition) -> Iterator[Comparison]:
             yield from leaves_of(part)
 
 
-def columns_of(value: Value) -> Iterator[str]:
-    """Yield the names of the columns in `value`, left to right, repeated where they are."""
+def columns_of(value: Value) -> Iterator[Column]:
+    """Yield the columns in `value`, left to right, repeated where they are."""
     match value:
-        case Column(name):
-            yield name
+        case Column():
+            yield value
         case Arithmetic():
             yield from columns_of(value.left)
             yield from columns_of(value.right)
@@ -251,7 +251,7 @@ def columns_of(value: Value) -> Iterator[str]:
                 yield from columns_of(argument)
 
 
-def tested_in(value: Value) -> Iterator[str]:
+def tested_in(value: Value) -> Iterator[Column]:
     """Yield the columns for which `value` says itself what a missing one means, by coalesce."""
     match value:
         case Arithmetic():

@@ -105,9 +105,10 @@ def test_comparisons_are_the_leaves_with_negation_pushed_down() -> None:
     assert predicate.columns == ("words", "kept", "domain")
 
 
-def test_tested_columns_are_those_with_a_meaning_for_null() -> None:
-    predicate = parse_predicate("quality is null or coalesce(other, 0) + 1 > words", KINDS)
-    assert predicate.tested == {"quality", "other"}
+def test_required_are_the_columns_without_a_meaning_for_null() -> None:
+    predicate = parse_predicate("quality is null or coalesce(other, 0) + 1 > words and quality > 0.5", KINDS)
+    assert predicate.columns == ("quality", "other", "words")
+    assert [column.name for column in predicate.required] == ["words"]
 
 
 REFUSED = [
