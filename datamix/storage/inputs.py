@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from io import RawIOBase
 from pathlib import Path, PurePosixPath
 
 import xxhash
@@ -75,19 +76,18 @@ def discover(source: Source, root: Path) -> list[InputFile]:
 def inspect(root: Path, path: str, kind: str, with_hash: bool) -> InputFile:
     """Look at one file: size, times, inode, with `with_hash` its content; one that can't be read gets an `error`."""
     try:
-        with (root / path).open("rb") as file:
+        with (root / path).open("rb", buffering=0) as file:
+            content_hash = _hash(file) if with_hash else None
             file.read(1)
-            file.seek(0)
-            content_hash = _hash(file.fileno()) if with_hash else None
             stat = os.fstat(file.fileno())
     except OSError as error:
         return InputFile(path, kind, error=f"can't be read: {error.strerror}")
     return InputFile(path, kind, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino, content_hash)
 
 
-def _hash(descriptor: int) -> str:
+def _hash(file: RawIOBase) -> str:
     digest = xxhash.xxh3_128()
-    while block := os.read(descriptor, BLOCK_BYTES):
+    while block := file.read(BLOCK_BYTES):
         digest.update(block)
     return digest.hexdigest()
 

@@ -117,7 +117,7 @@ def _check_columns(schema: pa.Schema, path: Path, source: Source) -> None:
                 f"change `{key}` of source {source.name!r} in datamix.yaml"
             )
     type_ = _value_type(schema.field(source.text).type)
-    if not (is_text(type_) or _is_binary(type_)):
+    if not _holds_text(type_):
         raise InputError(
             f"{path}: the column {source.text!r} holds {type_}, not text; "
             f"change `text` of source {source.name!r} in datamix.yaml"
@@ -128,8 +128,9 @@ def _value_type(type_: pa.DataType) -> pa.DataType:
     return type_.value_type if pa.types.is_dictionary(type_) else type_
 
 
-def _is_binary(type_: pa.DataType) -> bool:
-    return bool(pa.types.is_binary(type_) or pa.types.is_large_binary(type_) or pa.types.is_binary_view(type_))
+def _holds_text(type_: pa.DataType) -> bool:
+    binary = pa.types.is_binary(type_) or pa.types.is_large_binary(type_) or pa.types.is_binary_view(type_)
+    return bool(binary or is_text(type_) or pa.types.is_null(type_))
 
 
 def _batch(table: pa.RecordBatch | pa.Table, source: Source, row: int, *lost: Quarantined) -> Batch:
@@ -138,7 +139,7 @@ def _batch(table: pa.RecordBatch | pa.Table, source: Source, row: int, *lost: Qu
     valid = np.ones(n, np.bool_)
     quarantined = list(lost)
     for name, column in columns.items():
-        if is_text(column.type) or _is_binary(column.type):
+        if _holds_text(column.type):
             columns[name], bad = _utf8(column)
             for i in np.flatnonzero(bad & valid):
                 detail = f"the column {name!r} of row {row + i} is not UTF-8"
