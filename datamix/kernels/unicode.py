@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from datamix.kernels.buffers import Bytes
-from datamix.kernels.compile import kernel
+from datamix.kernels.lean import lean_kernel
 
 WORD = 1
 ALPHA = 2
@@ -118,7 +118,7 @@ def _lower_case(points: npt.NDArray[np.uint32]) -> npt.NDArray[np.int32]:
     return np.frombuffer(text.lower().encode("utf-32-le", "surrogatepass"), np.int32)[::2].copy()
 
 
-@kernel
+@lean_kernel
 def decode(data: Bytes, i: int, end: int) -> tuple[int, int]:
     """Return the code point at byte `i` of data[:end], and its length in bytes; `i` < `end`.
 
