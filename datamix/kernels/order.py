@@ -1,9 +1,9 @@
 """The order of sequences in a phase, and of documents on a sampling line.
 
-Order: Tijdeman, "The chairman assignment problem", Discrete Mathematics 32 (1980). Of K components, one is eligible for
-the next sequence once its target exceeds what it drew by c = 1/(2K-2), and of the eligible the one is taken whose target
-will first exceed what it drew by 1 - c. No component is then ever further from its target than 1 - c. Both moments
-depend only on the number drawn, so they are found once a draw, by inverting the quadratic target.
+Order: Tijdeman, "The chairman assignment problem", Discrete Mathematics 32 (1980). Of K components, one is eligible
+for the next sequence once its target exceeds what it drew by c = 1/(2K-2), and of the eligible the one is taken whose
+target will first exceed what it drew by 1 - c. No component is then ever further from its target than 1 - c. Both
+moments depend only on the number drawn, so they are found once a draw, by inverting the quadratic target.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy.typing as npt
 from datamix.kernels.compile import kernel
 
 SLACK = 2.0**-16  # far above what rounding makes of a float64 target of 2**34 sequences, far below a sequence
-NEVER = np.iinfo(np.int64).max
+NEVER = 2**63 - 1
 
 _UINT64 = np.uint64
 _GOLDEN = _UINT64(0x9E3779B97F4A7C15)
@@ -30,17 +30,19 @@ def _reach(bounds: npt.NDArray[np.int64], curves: npt.NDArray[np.float64], k: in
         length = bounds[p + 1] - bounds[p]
         base, rate, bend = curves[p, k, 0], curves[p, k, 1], curves[p, k, 2]
         if value <= base:
-            return bounds[p]
+            return int(bounds[p])
         if value <= base + length * (rate + bend * length):
             gap = value - base
-            root = np.sqrt(max(rate * rate + 4.0 * bend * gap, 0.0))
-            m = min(np.int64(np.ceil(2.0 * gap / (rate + root))), length)
-            # The root may be off by its rounding: step to the exact place as the targets themselves are evaluated.
+            per_sequence = curves[p, k, 3]
+            if per_sequence == 0.0:
+                per_sequence = 2.0 / (rate + np.sqrt(max(rate * rate + 4.0 * bend * gap, 0.0)))
+            m = min(np.int64(gap * per_sequence) + 1, length)
+            # That may be off by its rounding: step to the exact place as the targets themselves are evaluated.
             while m > 0 and base + (m - 1) * (rate + bend * (m - 1)) >= value:
                 m -= 1
             while m < length and base + m * (rate + bend * m) < value:
                 m += 1
-            return bounds[p] + m
+            return int(bounds[p] + m)
     return NEVER
 
 
@@ -58,7 +60,8 @@ def draw_sequences(
     Args:
         bounds: int64 [n_pieces + 1], from 0 to the phase's length; inside piece p the target of component k after
             bounds[p] + m sequences is curves[p, k, 0] + curves[p, k, 1] m + curves[p, k, 2] m^2.
-        curves: float64 [n_pieces, K, 3]; targets never fall and sum to the number of sequences.
+        curves: float64 [n_pieces, K, 4]; targets never fall and sum to the number of sequences. The last is
+            1 / curves[p, k, 1] where curves[p, k, 2] is 0 and that is not, else 0: it spares a square root.
         numbers: uint16 [K], the number that `out` gets for each component.
         drawn: int64 [K], sequences drawn before `start`; updated.
         start: sequences of the phase before this call.
@@ -77,10 +80,11 @@ def draw_sequences(
         deadline[k] = _reach(bounds, curves, k, drawn[k] + 1.0 - eligible_at - SLACK)
     for i in range(len(out)):
         n = start + i + 1
-        best = -1
+        best, soonest = 0, NEVER
         for k in range(n_components):
-            if eligible[k] <= n and (best < 0 or deadline[k] < deadline[best]):
-                best = k
+            due = deadline[k] if eligible[k] <= n else NEVER
+            if due < soonest:
+                best, soonest = k, due
         out[i] = numbers[best]
         drawn[best] += 1
         eligible[best] = _reach(bounds, curves, best, drawn[best] + eligible_at - SLACK)
@@ -88,7 +92,7 @@ def draw_sequences(
 
 
 @kernel
-def _mix(h: int) -> int:
+def _mix(h: np.uint64) -> np.uint64:
     """Scramble 64 bits by splitmix64's finaliser, a bijection (Steele, Lea and Flood 2014)."""
     h = (h ^ (h >> _S30)) * _MIX_1
     h = (h ^ (h >> _S27)) * _MIX_2
@@ -96,7 +100,7 @@ def _mix(h: int) -> int:
 
 
 @kernel
-def line_keys(ids: npt.NDArray[np.uint64], seed: int, epoch: int, out: npt.NDArray[np.uint64]) -> None:
+def line_keys(ids: npt.NDArray[np.uint64], seed: np.uint64, epoch: np.uint64, out: npt.NDArray[np.uint64]) -> None:
     """Write each document's place on a sampling line: mix(mix(mix(mix(seed + g) ^ (epoch + g)) ^ low) ^ high).
 
     mix is splitmix64's finaliser, g = 0x9E3779B97F4A7C15, arithmetic modulo 2**64: 64 bits that depend on nothing else,

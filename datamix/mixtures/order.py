@@ -26,9 +26,18 @@ class PhaseOrder:
         self.length = sum(piece.length for piece in pieces)
         self._bounds = np.cumsum([0, *(piece.length for piece in pieces)], dtype=np.int64)
         self._all_curves = np.array(
-            [[[float(c) for c in curve] for curve in zip(p.base, p.rate, p.bend, strict=True)] for p in pieces]
+            [
+                [
+                    (float(base), float(rate), float(bend))
+                    for base, rate, bend in zip(p.base, p.rate, p.bend, strict=True)
+                ]
+                for p in pieces
+            ]
         )
-        self._curves = np.ascontiguousarray(self._all_curves[:, active])
+        active_curves = self._all_curves[:, active]
+        rate, straight = active_curves[..., 1], active_curves[..., 2] == 0
+        inverse = np.divide(1.0, rate, out=np.zeros_like(rate), where=straight & (rate > 0))
+        self._curves = np.concatenate([active_curves, inverse[..., np.newaxis]], axis=-1)
         self._numbers = np.array(active, np.uint16)
         self._before_block = [np.zeros(len(active), np.int64)]
 

@@ -90,25 +90,23 @@ def _ramp_end(stretch: Stretch, drawn: Counts, offset: Shares) -> Shares:
     that components are due less than a sequence in it, within two of the spec may be the best there is.
     """
     exact = stretch.exact()[0]
-    low: list[Fraction] = []
-    high: list[Fraction] = []
     for slack in (Fraction(1), Fraction(5, 4), Fraction(3, 2), Fraction(2)):
         low = [max(Fraction(), due - e - slack) for due, e in zip(exact, offset, strict=True)]
         high = [min(Fraction(n), due - e + slack) for n, due, e in zip(drawn, exact, offset, strict=True)]
         for k, (weight, count) in enumerate(zip(stretch.weights, drawn, strict=True)):
             if weight == 0:
                 low[k] = high[k] = Fraction(count)
-        if sum(low) <= stretch.ramp <= sum(high):
+        least, most = sum(low, Fraction()), sum(high, Fraction())
+        if least <= stretch.ramp <= most:
             break
-    room = sum(high) - sum(low)
-    share = (stretch.ramp - sum(low)) / room if room else Fraction()
-    return [a + (b - a) * share for a, b in zip(low, high, strict=True)]
+    share = (stretch.ramp - least) / (most - least) if most > least else Fraction()
+    return [a + share * (b - a) for a, b in zip(low, high, strict=True)]
 
 
 def _ramp_piece(stretch: Stretch, end: Shares) -> Piece:
     """Return the ramp whose targets are `end` at its end: the spec's, and transfers from those who lose to who gain."""
     rate, length = list(stretch.before), stretch.ramp
-    bend = [(b - a) / (2 * length) for a, b in zip(stretch.before, stretch.weights, strict=True)]
+    bend = [(b - a) * Fraction(1, 2 * length) for a, b in zip(stretch.before, stretch.weights, strict=True)]
     due = stretch.exact()[0]
     change = [b - a for a, b in zip(due, end, strict=True)]
     gained = sum((c for c in change if c > 0), Fraction())

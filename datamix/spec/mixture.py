@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -200,7 +201,7 @@ class Mixture(Spec):
             length, end = lengths[i], bounds[i + 1]
             if bounds[i] is None and length is not None and end is not None:
                 bounds[i] = end - length
-        for i, (begin, end) in enumerate(zip(bounds, bounds[1:], strict=False)):
+        for i, (begin, end) in enumerate(pairwise(bounds)):
             if begin is None or end is None:
                 j = i if begin is None else i + 1
                 raise _refusal(f"phase {self.phases[j].name!r} needs a length: `tokens` or `share`", "phases", j)
