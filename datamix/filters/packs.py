@@ -110,7 +110,7 @@ def bind_pack(
             )
         if _sort(value) != _sort(values[name]):
             raise user.error(
-                f"the filter {file.pack.name!r} wants a {_sort(values[name])} for {name!r}, not {value!r}", *place
+                f"the filter {file.pack.name!r} wants {_sort(values[name])} for {name!r}, not {value!r}", *place
             )
         values[name] = value
     return BoundPack(file, MappingProxyType(values), user, place)
@@ -142,5 +142,5 @@ def _sort(value: Constant) -> str:
         case bool():
             return "true or false"
         case int() | float():
-            return "number"
+            return "a number"
     return "text"
