@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 from fractions import Fraction
 
 import numpy as np
@@ -96,7 +97,7 @@ def test_samples_are_nested_and_of_their_share() -> None:
     ids = many_ids(20_000)
     masks = [sample_mask(ids, share) for share in (0, 0.01, Fraction(1, 10), 0.5, 1)]
     assert [int(mask.sum()) for mask in (masks[0], masks[-1])] == [0, 20_000]
-    for smaller, larger in zip(masks, masks[1:], strict=False):
+    for smaller, larger in itertools.pairwise(masks):
         assert not (smaller & ~larger).any()
     for mask, share in zip(masks[1:4], (0.01, 0.1, 0.5), strict=True):
         assert abs(mask.mean() - share) < 4 * np.sqrt(share * (1 - share) / 20_000)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
@@ -123,24 +124,32 @@ def _too_long(row: int, offset: int, size: int, limit: int) -> Refused:
     return Refused(row, offset, "line_too_long", f"the line has {size:,} bytes; at most {limit:,} are read")
 
 
+class _Codec(NamedTuple):
+    name: str
+    new_decoder: Callable[[], Any]
+    error_type: type[Exception]
+    can_copy: bool
+
+
 def gunzip(chunks: Iterable[bytes]) -> Iterator[bytes]:
     """Decompress gzip, of any number of members, padded with zeros or not.
 
     Raises:
         StreamDamagedError: it ends early or is not gzip, once all that could be decompressed was yielded.
     """
-    return _coalesce(_decompress(chunks, lambda: zlib.decompressobj(31), zlib.error, "gzip"))
+    return _coalesce(_decompress(chunks, _Codec("gzip", lambda: zlib.decompressobj(31), zlib.error, can_copy=True)))
 
 
 def unzstd(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """Decompress zstd, of any number of frames, with windows of at most 128 MiB; raises as `gunzip` does."""
-    decompressor = zstandard.ZstdDecompressor(max_window_size=1 << 27)
-    return _coalesce(_decompress(chunks, decompressor.decompressobj, zstandard.ZstdError, "zstd"))
+    """Decompress zstd, of any number of frames, with windows of at most 128 MiB; raises as `gunzip` does.
+
+    Before damage (not truncation), blocks that end in the same chunk as the damage are lost with it.
+    """
+    new_decoder = zstandard.ZstdDecompressor(max_window_size=1 << 27).decompressobj
+    return _coalesce(_decompress(chunks, _Codec("zstd", new_decoder, zstandard.ZstdError, can_copy=False)))
 
 
-def _decompress(
-    chunks: Iterable[bytes], new_decoder: Callable[[], Any], error_type: type[Exception], name: str
-) -> Iterator[bytes]:
+def _decompress(chunks: Iterable[bytes], codec: _Codec) -> Iterator[bytes]:
     decoder: Any = None
     for chunk in chunks:
         data = chunk
@@ -150,20 +159,31 @@ def _decompress(
                 if not data:
                     break
             if decoder is None or decoder.eof:
-                decoder = new_decoder()
+                decoder = codec.new_decoder()
+            before = decoder.copy() if codec.can_copy else None
             try:
                 output = decoder.decompress(data)
-            except error_type as error:
-                raise StreamDamagedError(
-                    "damaged", f"the {name} stream can't be decompressed further: {error}"
-                ) from None
+            except codec.error_type as error:
+                if before is not None:
+                    yield _salvage(before, data, codec.error_type)
+                detail = f"the {codec.name} stream can't be decompressed further: {error}"
+                raise StreamDamagedError("damaged", detail) from None
             if output:
                 yield output
             data = decoder.unused_data if decoder.eof else b""
     if decoder is None:
-        raise StreamDamagedError("truncated", f"the file is empty, so it is no {name} stream")
+        raise StreamDamagedError("truncated", f"the file is empty, so it is no {codec.name} stream")
     if not decoder.eof:
-        raise StreamDamagedError("truncated", f"the {name} stream ends early; fetch or write the file again")
+        raise StreamDamagedError("truncated", f"the {codec.name} stream ends early; fetch or write the file again")
+
+
+def _salvage(decoder: Any, data: bytes, error_type: type[Exception]) -> bytes:
+    """Return what precedes the damage in `data`: a failing call drops it, so it is decompressed byte by byte."""
+    output = bytearray()
+    with contextlib.suppress(error_type):
+        for i in range(len(data)):
+            output += decoder.decompress(data[i : i + 1])
+    return bytes(output)
 
 
 def _coalesce(chunks: Iterator[bytes]) -> Iterator[bytes]:
