@@ -1,1 +1,1 @@
-"""Small fastText classifiers, trained, quantised and evaluated."""
+"""Small fastText classifiers from labelled text: trained, quantised, evaluated, and described by a card."""
