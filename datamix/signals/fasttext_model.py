@@ -30,6 +30,7 @@ LONGEST_TEXT_BYTES = 1 << 20
 Floats = npt.NDArray[np.float32]
 Normalisation = Literal["none", "lower"]
 
+_SCORING_VERSION = 1
 _BATCH_BYTES = 1 << 18
 _SPELLINGS = 1 << 14
 _KNOWN_TEXT = "The first sentence is in English. Der zweite Satz ist deutsch."
@@ -108,10 +109,19 @@ def model_normalisation(path: Path) -> Normalisation:
             raise ModelError(f"{card}: normalise is {other!r}; write 'none' or 'lower'")
 
 
-def model_definition(path: Path, sha256: str) -> dict[str, str]:
-    """Return what determines a model's scores besides this code: the file, and how texts are normalised for it."""
+def model_definition(path: Path, sha256: str) -> dict[str, str | int]:
+    """Return what determines a model's scores: the file, how texts are normalised for it, and how this code scores.
+
+    Raises:
+        ModelError: as `model_normalisation`.
+    """
     normalisation = model_normalisation(path)
-    definition = {"model": sha256, "normalise": normalisation}
+    definition: dict[str, str | int] = {
+        "scoring": _SCORING_VERSION,
+        "model": sha256,
+        "normalise": normalisation,
+        "longest_text_bytes": LONGEST_TEXT_BYTES,
+    }
     return definition | ({"unicode": UNICODE_VERSION} if normalisation == "lower" else {})
 
 
