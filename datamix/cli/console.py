@@ -83,7 +83,8 @@ class RichProgress:
     """Shows the stages of a run on stderr; silent where stderr is no terminal."""
 
     def __init__(self, progress: Any) -> None:
-        self._progress, self._task = progress, None
+        self._progress = progress
+        self._task: Any = None
 
     def stage(self, name: str, total: int | None) -> None:
         """Begin a stage of `total` steps, None where that is not known."""

@@ -13,7 +13,8 @@ import pyarrow.parquet as pq
 
 from datamix.catalog.publish import quote
 from datamix.dedup.edges import Edges
-from datamix.dedup.keepers import EXACT, NEAR, elect, exact_groups, preference_rank
+from datamix.dedup.exact import exact_groups
+from datamix.dedup.keepers import EXACT, NEAR, elect, preference_rank
 from datamix.document import ID
 from datamix.errors import SpecError, nearest
 from datamix.filters.decide import Decider

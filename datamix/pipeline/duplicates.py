@@ -1,4 +1,4 @@
-"""The duplicates task: verified pairs over all documents, from signatures and text hashes; texts only where in doubt."""
+"""The duplicates task: verified pairs over all documents; texts are read only where signatures leave doubt."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from datamix.dedup.edges import Edges, find_edges
+from datamix.dedup.exact import exact_groups
 from datamix.dedup.jaccard import Rows
-from datamix.dedup.keepers import exact_groups, preference_rank
+from datamix.dedup.keepers import preference_rank
 from datamix.document import ID
 from datamix.pipeline.measure import single_chunk
 from datamix.pipeline.wide import ShardParts, shard_table
@@ -23,6 +25,8 @@ from datamix.spec.project import Near, Source
 from datamix.storage.parts import Part, read_part, write_part
 from datamix.storage.reader import ShardReader
 from datamix.storage.shards import Shard
+
+Mask = npt.NDArray[np.bool_]
 
 EDGES_SCHEMA = pa.schema(
     [
@@ -89,7 +93,7 @@ def write_edges(task: DuplicatesTask) -> DuplicatesResult:
     return DuplicatesResult(part, texts.count, time.perf_counter() - started)
 
 
-def _distinct_texts(keys: pa.Table) -> tuple[Rows, np.ndarray[tuple[int], np.dtype[np.bool_]]]:
+def _distinct_texts(keys: pa.Table) -> tuple[Rows, Mask]:
     """Return the documents in the order (text hash, doc_id), and which of them are the first of their text."""
     frame = pl.DataFrame({name: keys[name].cast(pa.binary()) for name in ("doc_id", "text_hash")})
     rank = preference_rank(frame, ())
@@ -149,9 +153,7 @@ class _Texts:
         return pa.concat_arrays(found).take(pa.array(back))
 
 
-def _frame(
-    keys: pa.Table, a: Rows, b: Rows, kind: str, jaccard: np.ndarray[tuple[int], np.dtype[np.float32]], exact: object
-) -> pl.DataFrame:
+def _frame(keys: pa.Table, a: Rows, b: Rows, kind: str, jaccard: npt.NDArray[np.float32], exact: Mask) -> pl.DataFrame:
     ids = keys["doc_id"].cast(pa.binary())
     return pl.DataFrame(
         {

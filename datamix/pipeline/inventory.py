@@ -18,7 +18,7 @@ from datamix.storage.reader import definition as reading
 from datamix.storage.shards import MAX_BYTES, Shard, shards
 from datamix.storage.store import Store, fingerprint
 
-TOKEN_IDS = "tokens-ids"
+IDS_OF_TOKENS = "tokens-ids"
 
 
 @dataclass
@@ -118,9 +118,9 @@ def _state(
         committed = commits.find(shard, name, key, share)
         if committed is not None:
             found[name], parts[name] = committed
-            ids = commits.find(shard, TOKEN_IDS, key, share)
+            ids = commits.find(shard, IDS_OF_TOKENS, key, share)
             if name == "tokens" and ids is not None:
-                found[TOKEN_IDS], parts[TOKEN_IDS] = ids
+                found[IDS_OF_TOKENS], parts[IDS_OF_TOKENS] = ids
             continue
         smaller = commits.find_sample(shard, name, key) if family is not None else None
         suffix = "" if share is None else "-sample-" + share.replace("/", "_")

@@ -80,10 +80,7 @@ def publish_catalog(store: Store, commits: Commits) -> None:
         StoreError: no run has ended yet.
     """
     runs = store.journal.entries("runs")
-    states = [entry["state"] for entry in runs.values() if entry.get("state")]
-    if not states:
-        raise StoreError(f"no run of the store in {store.folder} has ended yet; `datamix run` first")
-    state = State(**states[-1])
+    state = latest_state(store)
     plans = store.journal.entries("plans")
     rows: dict[str, list[dict[str, Any]]] = {
         **_run_rows(runs),
@@ -103,6 +100,18 @@ def publish_catalog(store: Store, commits: Commits) -> None:
         expansion=state.expansion,
     )
     publish(store.folder, rows, views)
+
+
+def latest_state(store: Store) -> State:
+    """Return what the last run that ended reached.
+
+    Raises:
+        StoreError: no run has ended yet.
+    """
+    states = [entry["state"] for entry in store.journal.entries("runs").values() if entry.get("state")]
+    if not states:
+        raise StoreError(f"no run of the store in {store.folder} has ended yet; `datamix run` first")
+    return State(**states[-1])
 
 
 def _run_rows(runs: Mapping[str, Mapping[str, Any]]) -> dict[str, list[dict[str, Any]]]:

@@ -1,4 +1,4 @@
-"""A run: measure what is missing, find duplicates, decide, publish. Incremental, resumable, the same bytes each time."""
+"""A run: measure what is missing, find duplicates, decide, publish. Incremental and resumable."""
 
 from __future__ import annotations
 

@@ -1,0 +1,148 @@
+"""`datamix sql` and `datamix why`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from datamix.cli.console import AsJson, ProjectFolder, emit_json, open_project, say, table
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from datamix.pipeline.why import Story
+
+
+def sql(
+    statement: Annotated[
+        str | None, typer.Argument(metavar="[SELECT ...]", help="One statement that reads, or - for stdin.")
+    ] = None,
+    project: ProjectFolder = Path(),
+    name: Annotated[
+        str | None, typer.Option("--query", metavar="NAME", help="Run catalog/queries/NAME.sql instead.")
+    ] = None,
+    as_json: AsJson = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Answer as CSV on stdout.")] = False,
+) -> None:
+    """Ask the catalog: one SQL statement, read-only. Without a statement: list the views and the named queries.
+
+    Examples:
+
+    - `datamix sql "SELECT source, count(*) FROM documents WHERE kept GROUP BY ALL"`
+    - `datamix sql --query drop-reasons`
+    - `datamix sql --csv "FROM decisions WHERE pack = 'c4' LIMIT 100" > c4.csv`
+    - `datamix sql "DESCRIBE documents"`
+    """
+    from datamix.catalog.query import named_query, query
+    from datamix.errors import SpecError
+    from datamix.storage.store import Store
+
+    file = open_project(project)
+    store = Store.open(file.store_folder)
+    if statement is None and name is None:
+        _list_queries(file.root, store.catalog_file)
+        return
+    if statement is not None and name is not None:
+        raise SpecError("give a statement or --query NAME, not both")
+    if name is not None:
+        text = named_query(file.root, name)
+    else:
+        text = sys.stdin.read() if statement == "-" else str(statement)
+    result = query(store.catalog_file, text)
+    if as_json:
+        emit_json(result.to_pylist())
+    elif as_csv:
+        _write_csv(result)
+    else:
+        table(None, result.column_names, [list(row.values()) for row in result.to_pylist()])
+
+
+def _list_queries(root: Path, catalog: Path) -> None:
+    from datamix.catalog.query import VIEWS, query, query_names
+
+    rows = []
+    for view in VIEWS:
+        columns = query(catalog, f"SELECT column_name FROM (DESCRIBE {view})")["column_name"].to_pylist()
+        rows.append([view, ", ".join(columns[:8]) + (", ..." if len(columns) > 8 else "")])
+    table("Views", ["view", "columns"], rows)
+    table("Named queries (--query NAME)", ["name", "answers"], query_names(root).items())
+
+
+def _write_csv(result: pa.Table) -> None:
+    import csv
+
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(result.column_names)
+    writer.writerows(row.values() for row in result.to_pylist())
+
+
+def why(
+    doc_id: Annotated[str | None, typer.Argument(metavar="[DOC_ID]", help="32 hex digits, or their beginning.")] = None,
+    project: ProjectFolder = Path(),
+    own_id: Annotated[str | None, typer.Option("--id", help="The document's id in its source.")] = None,
+    url: Annotated[str | None, typer.Option("--url", help="The document's URL.")] = None,
+    text: Annotated[
+        Path | None, typer.Option("--text", metavar="FILE", help="A file with the document's text, whole.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Tell a document's story: what was measured, which rules it failed, its kept twin, which plans use it.
+
+    Examples:
+
+    - `datamix why 3f2a` (any unambiguous beginning of a doc_id)
+    - `datamix why --id reuters-14832`
+    - `datamix why --url https://example.org/page`
+    - `datamix why --text page.txt`
+    """
+    from datamix.pipeline.why import Question, explain
+
+    stories = explain(open_project(project), Question(doc_id, own_id, url, text))
+    if as_json:
+        emit_json([story.to_json() for story in stories])
+        return
+    for story in stories:
+        _tell(story)
+
+
+def _tell(story: Story) -> None:
+    from rich.markup import escape
+
+    document = story.document
+    verdict = "[green]kept[/green]" if document["kept"] else f"[red]dropped[/red]: {', '.join(document['reasons'])}"
+    say(f"[bold]{document['doc_id']}[/bold]  {verdict}")
+    where = [f"{document['source']} ({document['domain']})", f"{document['file']} row {document['row']:,}"]
+    where += [f"{key} {document[key]}" for key in ("id", "url", "created", "license") if document[key] is not None]
+    say(escape("; ".join(where)))
+    say(f"[dim]{escape(story.head)}[/dim]\n")
+    if story.decisions:
+        rows = [[f"{d['pack']}.{d['rule']}", d["term"], d["op"], _value(d), _threshold(d)] for d in story.decisions]
+        table("Rules that it failed", ["rule", "measured", "must be", "value", "threshold"], rows)
+    if story.twin is not None:
+        twin = story.twin
+        sure = twin["jaccard"] is not None
+        how = f"Jaccard {twin['jaccard']:.3f} by {twin['verified']}" if sure else "joined by way of the cluster"
+        leader = f"{twin['doc_id']} ({twin['source']}, id {twin['id']})"
+        say(f"Its cluster of {document['cluster_size']:,} is led by {escape(leader)}; {how}")
+        say(f"[dim]{escape(twin['head'])}[/dim]\n")
+    if story.uses:
+        columns = list(story.uses[0])
+        table("Used by", columns, [list(use.values()) for use in story.uses])
+    elif document["kept"]:
+        say("No plan uses it yet.")
+    table("Measured", ["signal", "value"], story.signals.items())
+
+
+def _value(decision: dict[str, Any]) -> Any:
+    return decision["value"] if decision["value"] is not None else decision["value_text"]
+
+
+def _threshold(decision: dict[str, Any]) -> Any:
+    if decision["threshold"] is None:
+        return decision["threshold_text"]
+    if decision["threshold_high"] is None:
+        return decision["threshold"]
+    return f"{decision['threshold']:g} .. {decision['threshold_high']:g}"

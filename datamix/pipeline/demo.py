@@ -1,0 +1,171 @@
+"""The demo's project: real text that every machine with Python has, as three sources of natural redundancy.
+
+`code` is the standard library's source, `docs` its docstrings and help topics, `packages` the descriptions and licences
+of installed packages, where licences are natural near-duplicates.
+"""
+
+from __future__ import annotations
+
+import ast
+import gzip
+import sysconfig
+from collections.abc import Iterator
+from email import message_from_string
+from importlib.metadata import distributions
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from datamix.storage.files import atomic
+
+FOLDER = "datamix-demo"
+SHORTEST_DOCSTRING = 120  # characters: below it says little more than the name
+_TESTS = ("test", "tests", "idle_test", "site-packages", "lib2to3")
+_LICENCE_NAMES = ("LICENSE", "LICENCE", "COPYING", "NOTICE", "AUTHORS")
+
+PROJECT = """\
+# Text that this machine's Python installation has; `datamix demo` wrote it. Change a line and call `datamix run`.
+version: 1
+store: ./store
+sources:
+  - name: code
+    path: data/code.parquet
+    id: path
+    license: PSF-2.0
+    exempt: [gopher-datatrove, fineweb, quality]     # these packs are about prose
+  - name: docs
+    path: data/docs.jsonl.gz
+    id: name
+    license: PSF-2.0
+    exempt: [fineweb, quality]
+  - name: packages
+    path: data/packages.jsonl
+    id: name
+    columns: [url, license, package]
+    exempt: [fineweb]
+measure:
+  scores:
+    quality: {model: quality-en.ftz, label: good}
+    toxicity: {model: toxicity-en.ftz, label: toxic}
+  tokenizer: bytes
+dedup:
+  exact: true
+  near: {ngram: 5, permutations: 128, threshold: 0.8}
+  prefer: [priority desc, words desc]
+  keeper_among: kept
+filters: [gopher-datatrove, fineweb, {quality: {min: 0.3}}, toxicity]
+schedules:
+  - {name: nightly, cron: "0 3 * * *", timezone: UTC}
+"""
+
+MIXTURE = """\
+# Code first, documentation up-sampled at the end of training. Plan it: datamix mix plan mixtures/demo.yaml
+version: 1
+name: demo
+tokens: 4M
+sequence_length: 1024
+batch: 4
+seed: 17
+components:
+  code: {where: "domain = 'code' and kept", max_epochs: 4}
+  docs: {where: "domain = 'docs' and kept", max_epochs: 4}
+  packages: {where: "domain = 'packages' and kept", max_epochs: 4}
+phases:
+  - {name: base, weights: {code: 0.70, docs: 0.20, packages: 0.10}}
+  - {name: upsample, last: 20%, ramp: 2%, weights: {code: 0.20, docs: 0.60, packages: 0.20}}
+"""
+
+
+def write_project(folder: Path) -> bool:
+    """Write the demo's project, unless it is there already; return whether it was written."""
+    project = folder / "datamix.yaml"
+    if project.is_file():
+        return False
+    data = folder / "data"
+    code = list(_code())
+    with atomic(data / "code.parquet") as temporary:
+        pq.write_table(pa.Table.from_pylist(code), temporary, compression="zstd", row_group_size=500)
+    with atomic(data / "docs.jsonl.gz") as temporary, gzip.GzipFile(temporary, "wb", mtime=0) as file:
+        file.writelines(_lines(_docs()))
+    with atomic(data / "packages.jsonl") as temporary, temporary.open("wb") as file:
+        file.writelines(_lines(_packages()))
+    _write(folder / "mixtures" / "demo.yaml", MIXTURE)
+    _write(project, PROJECT)  # last: with it the project is whole
+    return True
+
+
+def _write(path: Path, text: str) -> None:
+    with atomic(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def _lines(records: Iterator[dict[str, Any]]) -> Iterator[bytes]:
+    for record in records:
+        yield orjson.dumps(record) + b"\n"
+
+
+def _sources() -> Iterator[tuple[str, str]]:
+    """Yield (path below the library, text) of the standard library's modules, in order, without its tests."""
+    library = Path(sysconfig.get_path("stdlib"))
+    for file in sorted(library.rglob("*.py")):
+        path = file.relative_to(library)
+        if any(part in _TESTS for part in path.parts):
+            continue
+        try:
+            text = file.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError):
+            continue
+        if text.strip():
+            yield path.as_posix(), text
+
+
+def _code() -> Iterator[dict[str, Any]]:
+    for path, text in _sources():
+        yield {"path": path, "text": text}
+
+
+def _docs() -> Iterator[dict[str, Any]]:
+    """Docstrings of modules, classes and functions, parsed and never imported; and the topics of `help()`."""
+    from pydoc_data.topics import topics
+
+    for topic, text in sorted(topics.items()):
+        yield {"name": f"help:{topic}", "text": text}
+    for path, source in _sources():
+        try:
+            tree = ast.parse(source)
+        except (SyntaxError, ValueError):
+            continue
+        for node in ast.walk(tree):
+            if not isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+                continue
+            text = ast.get_docstring(node)
+            if text and len(text) >= SHORTEST_DOCSTRING:
+                name = path if isinstance(node, ast.Module) else f"{path}:{node.lineno}:{node.name}"
+                yield {"name": name, "text": text}
+
+
+def _packages() -> Iterator[dict[str, Any]]:
+    """Descriptions and licence texts of the packages in this environment, each distribution once."""
+    found = {
+        str(distribution.metadata["Name"]): distribution
+        for distribution in distributions()
+        if distribution.metadata["Name"]
+    }
+    for package, distribution in sorted(found.items()):
+        metadata = message_from_string(distribution.read_text("METADATA") or "")
+        license_name = str(metadata.get("License-Expression") or metadata.get("License") or "").strip()
+        license_name = license_name.partition("\n")[0][:60]  # some put the whole text there
+        record = {"package": package, "url": metadata.get("Home-page"), "license": license_name or None}
+        description = metadata.get_payload()
+        if isinstance(description, str) and description.strip():
+            yield {"name": f"{package}/description", "text": description, **record}
+        for file in sorted(distribution.files or [], key=str):
+            inside = ".dist-info" in str(file) and file.name.upper().startswith(_LICENCE_NAMES)
+            path = Path(str(distribution.locate_file(file)))
+            if inside and path.is_file():
+                text = path.read_bytes().decode("utf-8", errors="replace")
+                if text.strip():
+                    yield {"name": f"{package}/{file.name}", "text": text, **record}

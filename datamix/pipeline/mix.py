@@ -1,0 +1,194 @@
+"""Plans: a mixture's components counted in the catalog, planned, and written under the hash of all that made them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from datamix.catalog.query import query
+from datamix.document import ID
+from datamix.errors import SpecError, StoreError
+from datamix.library import find
+from datamix.mixtures.components import component_condition
+from datamix.mixtures.ledger import ledger
+from datamix.mixtures.plan import Plan, plan
+from datamix.mixtures.planfile import FILE_NAME, plan_hash, spec_hash, to_json
+from datamix.mixtures.uses import uses
+from datamix.pipeline.commits import Commits
+from datamix.pipeline.publication import latest_state, publish_catalog
+from datamix.signals.tokenizers import BYTES, tokenizer_hash
+from datamix.spec.mixture import Mixture, read_mixture, read_stock
+from datamix.spec.project import ProjectFile
+from datamix.storage.files import atomic
+from datamix.storage.parts import write_part
+from datamix.storage.store import Store
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A plan that was made.
+
+    Args:
+        plan: its hash, 32 hex digits.
+        ledger: what it says, as `datamix mix plan --json` prints it.
+        folder: where it lies; None where it was made from a stock file alone.
+    """
+
+    plan: str
+    ledger: dict[str, Any]
+    folder: Path | None
+
+
+def mixture_file(root: Path, spec: Path) -> Path:
+    """Return the file of a mixture: a path, or the name of one in `mixtures/` of the project or of the library.
+
+    Raises:
+        SpecError: there is no such file; names the nearest.
+    """
+    return spec if spec.is_file() else find(root, "mixtures", str(spec), ".yaml")
+
+
+def plan_from_stock(spec: Path, stock: Path, out: Path | None) -> Planned:
+    """Plan a mixture from a stock file, without any documents.
+
+    Raises:
+        SpecError: the mixture or the stock is impossible; with file, line and the least change that helps.
+    """
+    made = plan(read_mixture(spec), read_stock(stock))
+    if out is not None:
+        _write_plan(out, made)
+    return Planned(plan_hash(made), ledger(made), out)
+
+
+def plan_mixture(file: ProjectFile, spec: Path, out: Path | None = None) -> Planned:
+    """Plan a mixture from the documents of the catalog, keep the plan in the store, and publish it.
+
+    A plan is immutable: the same mixture of the same documents is the same plan.
+
+    Args:
+        file: the project.
+        spec: the mixture's file.
+        out: where to write a copy of plan.json.
+
+    Raises:
+        SpecError: the mixture is impossible, or wants another tokenizer than the project measures.
+        StoreError: nothing was run yet, or only a sample.
+    """
+    mixture = read_mixture(spec)
+    store = Store.open(file.store_folder)
+    with store.lock():
+        pins = _pins(file, store, mixture, spec)
+        documents = _documents(store, mixture, spec)
+        stock = {name: pc.sum(table["tokens"]).as_py() or 0 for name, table in documents.items()}
+        pins |= {f"documents.{name}": _documents_hash(table) for name, table in documents.items()}
+        try:
+            made = plan(mixture, stock, pins)
+        except SpecError as error:
+            raise SpecError(error.message, file=spec) from None
+        name = plan_hash(made)
+        folder = store.folder / "plans" / name
+        if store.journal.read("plans", name) is None:
+            _keep(store, made, documents, spec)
+            publish_catalog(store, Commits(store.journal))
+        if out is not None:
+            _write_plan(out, made)
+    return Planned(name, ledger(made), folder)
+
+
+def _pins(file: ProjectFile, store: Store, mixture: Mixture, spec: Path) -> dict[str, str]:
+    """Return what the plan rests on beside its spec and documents."""
+    state = latest_state(store)
+    if state.sample is not None:
+        raise StoreError(
+            f"the catalog holds a sample ({state.sample} of the documents), whose tokens are not those of the whole; "
+            "`datamix run` without --sample first"
+        )
+    models = {model["name"]: model["sha256"] for model in state.models}
+    measured = models.pop("tokens")
+    if mixture.tokenizer is not None:
+        beside = (file.root / mixture.tokenizer, spec.parent / mixture.tokenizer)
+        path = next((str(path) for path in beside if path.is_file()), mixture.tokenizer)
+        wanted = BYTES if mixture.tokenizer == BYTES else tokenizer_hash(path)
+        if wanted != measured:
+            raise SpecError(
+                f"the mixture counts in the tokenizer {mixture.tokenizer}, but the project has measured with "
+                f"{file.project.measure.tokenizer}; set `measure: {{tokenizer: {mixture.tokenizer}}}` in datamix.yaml "
+                "and call `datamix run` (only tokens are measured anew)",
+                file=spec,
+            )
+    return {
+        "tokenizer": measured,
+        "decisions": Path(state.decisions).stem,
+        **{f"model.{name}": digest for name, digest in models.items()},
+    }
+
+
+def _documents(store: Store, mixture: Mixture, spec: Path) -> dict[str, pa.Table]:
+    """Return the documents of each component: doc_id, tokens, text_hash, source, shard, shard_row."""
+    columns = query(store.catalog_file, "SELECT column_name FROM (DESCRIBE documents)")["column_name"].to_pylist()
+    result = {}
+    for name, component in mixture.components.items():
+        try:
+            condition = component_condition(name, component, columns)
+        except SpecError as error:
+            raise SpecError(error.message, file=spec) from None
+        table = query(
+            store.catalog_file,
+            "SELECT unhex(doc_id) AS doc_id, tokens, unhex(text_hash) AS text_hash, source, shard, shard_row "
+            f"FROM documents WHERE {condition} ORDER BY doc_id",
+        )
+        for i, column in ((0, "doc_id"), (2, "text_hash")):
+            table = table.set_column(i, column, table[column].cast(pa.binary()).cast(ID))
+        result[name] = table.combine_chunks()
+    return result
+
+
+def _documents_hash(documents: pa.Table) -> str:
+    """Return a hash of a component's documents: their ids and tokens, in the order of ids."""
+    digest = hashlib.blake2b(digest_size=16)
+    for column in ("doc_id", "tokens"):
+        for chunk in documents[column].chunks:
+            digest.update(memoryview(pa.concat_arrays([chunk]).buffers()[1])[: len(chunk) * chunk.type.byte_width])
+    return digest.hexdigest()
+
+
+def _keep(store: Store, made: Plan, documents: Mapping[str, pa.Table], spec: Path) -> None:
+    name = plan_hash(made)
+    folder = f"plans/{name}"
+    table = uses(made, documents)
+    hashes = pa.concat_tables([table.select(["doc_id", "text_hash"]) for table in documents.values()])
+    found = pc.index_in(table["doc_id"], hashes["doc_id"].combine_chunks())
+    table = table.append_column("text_hash", hashes["text_hash"].combine_chunks().take(found))
+    table = table.append_column("plan", pa.repeat(pa.scalar(name), table.num_rows).dictionary_encode())
+    part = write_part(store.folder, f"{folder}/uses.parquet", table)
+    _write_plan(store.folder / folder, made)
+    store.journal.write(
+        "plans",
+        name,
+        {
+            "plan": name,
+            "file": str(spec),
+            "spec": made.mixture.model_dump(mode="json", exclude_none=True),
+            "spec_hash": spec_hash(made.mixture),
+            "created": datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S.%f"),
+            "sequence_length": made.sequence_length,
+            "seed": made.mixture.seed,
+            "pins": dict(made.pins),
+            "path": folder,
+            "uses": part.path,
+            "uses_hash": part.hash,
+            "ledger": ledger(made),
+        },
+    )
+
+
+def _write_plan(folder: Path, made: Plan) -> None:
+    with atomic(folder / FILE_NAME) as temporary:
+        temporary.write_text(to_json(made), encoding="utf-8")

@@ -1,0 +1,104 @@
+"""A project file to start from: `datamix init`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from datamix.errors import SpecError
+from datamix.spec.project import FILE_NAME
+from datamix.spec.yaml import parse_yaml
+from datamix.storage.files import atomic
+
+_SOURCE = """\
+  - name: {name}
+    path: {path}
+    # text: text                      # the column with the text
+    # id: id                          # the column with an id of your own
+    # created: created                # a date, timestamp, ISO 8601 text, or a year
+    # columns: [url, license]         # carried into `documents`; url also gives host
+    # domain: {name}                  # default: the source's name
+    # license: CC-BY-4.0              # of the whole source
+    # priority: 0                     # higher wins among duplicates
+    # exempt: [quality]               # packs that do not apply to this source
+    # verify: stat                    # or bytes: hash the files at each run
+"""
+
+_FILE = """\
+# What goes in, what is measured, what is kept. `datamix check` reads it, `datamix run` does it.
+version: 1
+store: ./store
+sources:
+{sources}\
+measure:
+  # language: {{model: lid.176.ftz}}    # a fastText model of yours; none is shipped
+  scores:                           # any number of fastText classifiers; each becomes a column
+    quality: {{model: quality-en.ftz, label: good}}
+    toxicity: {{model: toxicity-en.ftz, label: toxic}}
+  tokenizer: bytes                  # bytes, or a tokenizer.json
+dedup:
+  exact: true
+  near: {{ngram: 5, permutations: 128, threshold: 0.8}}
+  prefer: [priority desc, quality desc, words desc]
+  keeper_among: kept                # or all
+filters: [gopher-datatrove, {{quality: {{min: 0.6}}}}, toxicity]
+# schedules:
+#   - {{name: nightly, cron: "0 3 * * *", timezone: UTC}}
+"""
+
+_MIXTURE = """\
+# A first mixture: everything that is kept, in proportion of your choice. `datamix mix plan mixtures/first.yaml`
+version: 1
+name: first
+tokens: 10M
+sequence_length: 2048
+components:
+{components}\
+phases:
+  - {{name: base, weights: {{{weights}}}}}
+"""
+
+
+def write_scaffold(folder: Path, data: Sequence[str]) -> Path:
+    """Write `datamix.yaml` and a first mixture into `folder`.
+
+    Args:
+        folder: the new project's folder.
+        data: input files or globs, seen from `folder`; each becomes a source named after it.
+
+    Raises:
+        SpecError: there is a project file already.
+    """
+    file = folder / FILE_NAME
+    if file.exists():
+        raise SpecError(f"{file} is there already; edit it, or name another folder")
+    paths = list(data) or ["data/*.jsonl"]
+    sources: dict[str, str] = {}
+    for path in paths:
+        name = _source_name(path)
+        while name in sources:
+            name += "-2"
+        sources[name] = path
+    text = _FILE.format(sources="".join(_SOURCE.format(name=n, path=p) for n, p in sources.items()))
+    parse_yaml(text, file)  # a path that YAML reads otherwise is refused before anything is written
+    components = "".join(f"  {name}: {{source: {name}}}\n" for name in sources)
+    share = round(1 / len(sources), 4)
+    weights = ", ".join(f"{name}: {share}" for name in sources)
+    for target, content in (
+        (folder / "mixtures" / "first.yaml", _MIXTURE.format(components=components, weights=weights)),
+        (file, text),
+    ):
+        with atomic(target) as temporary:
+            temporary.write_text(content, encoding="utf-8")
+    return file
+
+
+def _source_name(path: str) -> str:
+    """Return a source's name from a path: the last part that is no pattern, or the folder of `*`."""
+    parts = [re.sub(r"\.(jsonl(\.gz|\.zst)?|parquet)$", "", part) for part in Path(path).parts]
+    plain = [
+        part for part in parts if not any(character in part for character in "*?[") and part not in (".", "/", "..")
+    ]
+    name = re.sub(r"[^A-Za-z0-9_.-]+", "-", plain[-1] if plain else "source").lstrip("-_.")
+    return name[:64] or "source"

@@ -1,0 +1,162 @@
+"""One document's story, told from the catalog; its text is read from where it lies."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from datamix.catalog.query import query
+from datamix.errors import QueryError, SpecError
+from datamix.pipeline.commits import Commits
+from datamix.signals.content import ContentFamily
+from datamix.spec.project import ProjectFile
+from datamix.storage.reader import ShardReader
+from datamix.storage.shards import Shard
+from datamix.storage.store import Store
+
+HEAD_CHARACTERS = 400
+MOST_STORIES = 10
+
+_PLACE = (
+    "doc_id", "id", "source", "domain", "file", "row", "created", "created_precision", "url", "host", "license",
+    "text_hash", "cluster_id", "cluster_size", "is_keeper", "kept", "reasons", "shard", "shard_row",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Question:
+    """How the document is named: exactly one of these."""
+
+    doc_id: str | None = None
+    id: str | None = None
+    url: str | None = None
+    text: Path | None = None
+
+
+@dataclass(frozen=True)
+class Story:
+    """All that the catalog knows of a document.
+
+    Args:
+        document: its place and its fate.
+        head: the beginning of its text.
+        signals: what was measured, by name.
+        decisions: the comparisons that it failed.
+        twin: the keeper of its cluster, if that is another document: doc_id, id, source, head, jaccard, verified.
+        uses: the plans, phases and epochs that draw it.
+    """
+
+    document: dict[str, Any]
+    head: str
+    signals: dict[str, Any]
+    decisions: list[dict[str, Any]]
+    twin: dict[str, Any] | None
+    uses: list[dict[str, Any]]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the story as JSON."""
+        return asdict(self)
+
+
+def explain(file: ProjectFile, question: Question) -> list[Story]:
+    """Tell the story of each document that the question names.
+
+    Raises:
+        SpecError: the question names no document, or in two ways.
+        QueryError: there is no such document, or its beginning of a doc_id fits several.
+    """
+    store = Store.open(file.store_folder)
+    condition, value = _condition(question)
+    rows = query(
+        store.catalog_file, f"SELECT * FROM documents WHERE {condition} ORDER BY doc_id LIMIT {MOST_STORIES}", [value]
+    ).to_pylist()
+    if not rows:
+        raise QueryError(
+            f'no document fits {value!r}; `datamix sql "SELECT doc_id, id, url FROM documents LIMIT 10"` shows some'
+        )
+    return [_story(file, store, row) for row in rows]
+
+
+def _condition(question: Question) -> tuple[str, str]:
+    given = {name: value for name, value in vars(question).items() if value is not None}
+    if len(given) != 1:
+        raise SpecError("name the document in one way: a doc_id, --id, --url or --text FILE")
+    if question.doc_id is not None:
+        return "starts_with(doc_id, ?)", question.doc_id.lower()
+    if question.text is not None:
+        return "text_hash = ?", _text_hash(question.text)
+    name, value = next(iter(given.items()))
+    return f"{name} = ?", str(value)
+
+
+def _text_hash(path: Path) -> str:
+    try:
+        text = path.read_bytes().decode("utf-8")
+    except OSError as error:
+        raise SpecError(f"--text: {path} can't be read: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise SpecError(f"--text: {path} is not UTF-8 at byte {error.start}") from None
+    digest: bytes = ContentFamily().measure(pa.array([text], pa.large_string()))["text_hash"][0].as_py()
+    return digest.hex()
+
+
+def _story(file: ProjectFile, store: Store, row: dict[str, Any]) -> Story:
+    document = {name: row[name] for name in _PLACE}
+    doc_id = row["doc_id"]
+    decisions = query(
+        store.catalog_file, "SELECT * EXCLUDE (doc_id) FROM decisions WHERE doc_id = ?", [doc_id]
+    ).to_pylist()
+    uses = query(
+        store.catalog_file,
+        "SELECT * EXCLUDE (doc_id) FROM uses WHERE doc_id = ? ORDER BY plan, first_sequence",
+        [doc_id],
+    ).to_pylist()
+    signals = {name: value for name, value in row.items() if name not in _PLACE and value is not None}
+    return Story(document, read_head(file, store, row), signals, decisions, _twin(file, store, row), uses)
+
+
+def _twin(file: ProjectFile, store: Store, row: dict[str, Any]) -> dict[str, Any] | None:
+    if row["is_keeper"]:
+        return None
+    keeper = query(store.catalog_file, "SELECT * FROM documents WHERE doc_id = ?", [row["cluster_id"]]).to_pylist()[0]
+    edges = query(
+        store.catalog_file,
+        "SELECT jaccard, verified FROM edges WHERE doc_id_a IN ($a, $b) AND doc_id_b IN ($a, $b)",
+        {"a": row["doc_id"], "b": row["cluster_id"]},
+    ).to_pylist()
+    same = row["text_hash"] == keeper["text_hash"]
+    edge = edges[0] if edges else {"jaccard": 1.0 if same else None, "verified": "text" if same else None}
+    return {
+        "doc_id": keeper["doc_id"],
+        "id": keeper["id"],
+        "source": keeper["source"],
+        "kept": keeper["kept"],
+        "head": read_head(file, store, keeper),
+        **edge,
+    }
+
+
+def read_head(file: ProjectFile, store: Store, row: dict[str, Any]) -> str:
+    """Return the beginning of a document's text, read from its shard; says so where the input is gone."""
+    shard = _shard(store, row["source"], row["shard"])
+    source = next((source for source in file.project.sources if source.name == row["source"]), None)
+    if shard is None or source is None:
+        return "(its source is no longer in datamix.yaml)"
+    if not (file.root / shard.file.path).is_file():
+        return f"({shard.file.path} is no longer there)"
+    for batch in ShardReader(shard, source, file.root):
+        rows = batch.documents.column("row")
+        place = pa.compute.index(rows, row["row"]).as_py()
+        if place >= 0:
+            text: str = batch.documents.column("text")[place].as_py()
+            head = " ".join(text[: 2 * HEAD_CHARACTERS].split())
+            return head[:HEAD_CHARACTERS] + ("..." if len(text) > HEAD_CHARACTERS else "")
+    return "(its text is no longer in the file)"
+
+
+def _shard(store: Store, source: str, key: str) -> Shard | None:
+    commits = [c for c in Commits(store.journal).all if (c.shard.source, c.shard.key) == (source, key)]
+    return max(commits, key=lambda commit: commit.run_id).shard if commits else None
