@@ -184,6 +184,8 @@ class Mixture(Spec):
             lengths.append(self._length(i, phase))
             if phase.start is not None:
                 bounds[i] = self._in_tokens(phase.start)
+            elif phase.last is not None and i > 0:
+                bounds[i] = self.tokens - self._in_tokens(phase.last)
         for i, length in enumerate(lengths):
             begin, end = bounds[i], bounds[i + 1]
             if begin is None or length is None:
@@ -219,9 +221,9 @@ class Mixture(Spec):
             raise _refusal(f"give one of `{'` and `'.join(given)}`", "phases", i, given[1])
         if phase.start is not None and i == 0:
             raise _refusal("the first phase begins at 0; `start` belongs to later ones", "phases", i, "start")
+        if phase.last is not None and i + 1 < len(self.phases):
+            raise _refusal("`last` belongs to the last phase; write `share` here", "phases", i, "last")
         if phase.last is not None:
-            if i + 1 < len(self.phases):
-                raise _refusal("`last` belongs to the last phase; write `share` here", "phases", i, "last")
             return self._in_tokens(phase.last)
         if phase.share is not None:
             return self._in_tokens(phase.share)
