@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -101,10 +101,11 @@ class Shard:
         )
         self.phases, self._phase_of_use = _encode(self.uses["phase"])
         caches = pc.binary_join_element_wise(self.uses["source"], self.uses["shard"], "/")
-        self._caches, self._cache_of_use = _encode(caches)
+        names, self._cache_of_use = _encode(caches)
         self._row_of_use = np.asarray(self.uses["shard_row"].to_numpy(), dtype=np.int64)
         self.counts = np.zeros((len(self.phases), len(task.components), 3), np.int64)
-        self._open = lru_cache(maxsize=_OPEN_CACHES)(self._open_cache)
+        # Not a method of this object: in a cycle of references the maps would outlive the task.
+        self._open = lru_cache(maxsize=_OPEN_CACHES)(partial(_open_cache, task, names))
 
     def batches(self) -> Iterator[Batch]:
         """Yield the shard's sequences, about BATCH_BYTES of ids at a time.
@@ -172,16 +173,6 @@ class Shard:
             chosen = by_cache[bounds[i] : bounds[i + 1]]
             yield self._open(int(caches[chosen[0]])), chosen
 
-    def _open_cache(self, number: int) -> TokenCache:
-        source, shard = self._caches[number].split("/")
-        cache = self.task.caches(source, shard)
-        if cache.tokenizer_hash != self.task.cache_tokenizer:
-            raise StoreError(
-                f"the token cache {cache.path} is of the tokenizer {cache.tokenizer_hash[:16]}, the plan counts in "
-                f"{self.task.cache_tokenizer[:16]}; run `datamix run` with the tokenizer that the mixture names"
-            )
-        return cache
-
     def _count(self, order: Order, phase_of_row: Int64s, pieces: Pieces) -> None:
         components = len(self.task.components)
         of_row = phase_of_row * components + order
@@ -199,3 +190,14 @@ def _encode(column: pa.ChunkedArray) -> tuple[list[str], Int64s]:
     """Return the distinct values of a column, and the number of each row's value: int64 [rows]."""
     encoded = pa.chunked_array(column, column.type).combine_chunks().dictionary_encode()
     return encoded.dictionary.to_pylist(), np.asarray(encoded.indices.to_numpy(), dtype=np.int64)
+
+
+def _open_cache(task: ShardTask, names: list[str], number: int) -> TokenCache:
+    source, shard = names[number].split("/")
+    cache = task.caches(source, shard)
+    if cache.tokenizer_hash != task.cache_tokenizer:
+        raise StoreError(
+            f"the token cache {cache.path} is of the tokenizer {cache.tokenizer_hash[:16]}, the plan counts in "
+            f"{task.cache_tokenizer[:16]}; run `datamix run` with the tokenizer that the mixture names"
+        )
+    return cache

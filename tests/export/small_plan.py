@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import pickle
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,9 +70,10 @@ def open_cache(store: Path, tokenizer_hash: str, source: str, shard: str) -> Tok
 
 
 def serially(task: Callable[[Any], Any], items: Sequence[Any]) -> Iterator[tuple[int, Any]]:
-    """An engine whose tasks end in an order of their own."""
+    """An engine whose tasks are sent as bytes, as to workers, and end in an order of their own."""
     for i in reversed(range(len(items))):
-        yield i, task(items[i])
+        sent_task, item = pickle.loads(pickle.dumps((task, items[i])))  # noqa: S301
+        yield i, sent_task(item)
 
 
 def make_world(
