@@ -29,7 +29,6 @@ _COLUMNS = (
         _HASH,
         "XXH3 128 of the text with each run of white space made one space and both ends trimmed; equal hashes are "
         "exact duplicates",
-        cold=True,
     ),
 )
 
