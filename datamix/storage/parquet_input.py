@@ -38,13 +38,18 @@ def row_groups(path: Path, source: Source) -> list[RowGroup]:
     """Read the footer of a Parquet file.
 
     Raises:
-        ParquetDamagedError: it has no valid footer.
+        ParquetDamagedError: it has no valid footer, or one that contradicts itself.
         InputError: a column that `source` names is missing, or its text column holds no text.
     """
     with _open(path) as file:
         _check_columns(file.schema_arrow, path, source)
         metadata = file.metadata
         groups = [metadata.row_group(i) for i in range(metadata.num_row_groups)]
+        rows = [group.num_rows for group in groups]
+        if sum(rows) != metadata.num_rows or min(rows, default=0) < 0:
+            raise ParquetDamagedError(
+                f"can't be read as Parquet: the footer says {metadata.num_rows} rows, its row groups say {sum(rows)}"
+            )
         if not groups:
             return []
         columns = [groups[0].column(j).path_in_schema for j in range(groups[0].num_columns)]
