@@ -54,18 +54,6 @@ class Scorer:
         """Return float32 [texts, labels], as `score_all` does for several models."""
         return score_all([self], texts)[0]
 
-    def column(self, label: str, path: Path) -> int:
-        """Return the column of `label`, given with or without `__label__`.
-
-        Raises:
-            ModelError: the model at `path` has no such label.
-        """
-        name = label.removeprefix("__label__")
-        if name not in self.labels:
-            some = ", ".join(self.labels[:20]) + (", ..." if len(self.labels) > 20 else "")
-            raise ModelError(f"{path}: the model has no label {label!r}{nearest(name, self.labels)} (it has {some})")
-        return self.labels.index(name)
-
 
 def model_hash(path: Path) -> str:
     """Return the SHA-256 of a model's file, in hexadecimal.
@@ -125,6 +113,28 @@ def model_definition(path: Path, sha256: str) -> dict[str, str | int]:
     return definition | ({"unicode": UNICODE_VERSION} if normalisation == "lower" else {})
 
 
+def model_labels(path: Path) -> tuple[str, ...]:
+    """Return the labels of the model at `path`, without `__label__`.
+
+    Raises:
+        ModelError: the file is damaged or is no supervised model.
+    """
+    return _plain(read_fasttext(path).dictionary.labels)
+
+
+def label_column(label: str, labels: Sequence[str], path: Path) -> int:
+    """Return where `label`, given with or without `__label__`, stands among the labels of the model at `path`.
+
+    Raises:
+        ModelError: the model has no such label.
+    """
+    name = label.removeprefix("__label__")
+    if name not in labels:
+        some = ", ".join(labels[:20]) + (", ..." if len(labels) > 20 else "")
+        raise ModelError(f"{path}: the model has no label {label!r}{nearest(name, labels)} (it has {some})")
+    return labels.index(name)
+
+
 @functools.cache
 def load_scorer(path: Path, sha256: str) -> Scorer:
     """Return the model at `path`, loaded once in a process.
@@ -139,8 +149,7 @@ def load_scorer(path: Path, sha256: str) -> Scorer:
     if model_hash(path) != sha256:
         raise ModelError(f"{path}: the model changed while it was in use (its SHA-256 was {sha256}); run again")
     file = read_fasttext(path)
-    labels = tuple(label.removeprefix("__label__") for label in file.dictionary.labels)
-    scorer = Scorer(labels, model_normalisation(path), fold(file))
+    scorer = Scorer(_plain(file.dictionary.labels), model_normalisation(path), fold(file))
     if not np.isfinite(scorer.probabilities(pa.array([_KNOWN_TEXT], pa.large_string()))).all():
         raise ModelError(f"{path}: the model gives no score for plain text: it knows none of its words; train it again")
     return scorer
@@ -191,6 +200,10 @@ def lowered_texts(texts: pa.LargeStringArray) -> pa.LargeStringArray:
     lowered, _, ends = _lowered(read_only(data), offsets[:-1].copy(), offsets[1:].copy())
     bounds = np.append(np.zeros(1, np.int64), ends)
     return pa.LargeStringArray.from_buffers(len(texts), pa.py_buffer(bounds), pa.py_buffer(lowered[: bounds[-1]]))
+
+
+def _plain(labels: Sequence[str]) -> tuple[str, ...]:
+    return tuple(label.removeprefix("__label__") for label in labels)
 
 
 def _capped(data: Bytes, starts: Offsets, ends: Offsets) -> Offsets:

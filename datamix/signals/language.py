@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from datamix.signals.family import Column
-from datamix.signals.fasttext_model import load_scorer, model_definition
+from datamix.signals.fasttext_model import load_scorer, model_definition, model_labels
 
 _COLUMNS = (
     Column(
@@ -36,7 +36,7 @@ class LanguageFamily:
         model_hash: its SHA-256, from `fasttext_model.model_hash`.
     """
 
-    model_path: Path
+    model_path: str
     model_hash: str
 
     @property
@@ -50,8 +50,13 @@ class LanguageFamily:
         return _COLUMNS
 
     def definition(self) -> dict[str, Any]:
-        """Return the model's hash and all else that determines the numbers."""
-        return model_definition(self.model_path, self.model_hash)
+        """Return the model's hash and all else that determines the numbers.
+
+        Raises:
+            ModelError: the model is damaged or its card is; better here, before workers are sent out.
+        """
+        model_labels(Path(self.model_path))
+        return model_definition(Path(self.model_path), self.model_hash)
 
     def measure(self, texts: pa.LargeStringArray) -> dict[str, pa.Array]:
         """Return the most probable language of each text and its probability.
@@ -59,7 +64,7 @@ class LanguageFamily:
         Raises:
             ModelError: the model can't be read, is damaged, or changed since it was chosen.
         """
-        scorer = load_scorer(self.model_path, self.model_hash)
+        scorer = load_scorer(Path(self.model_path), self.model_hash)
         probabilities = scorer.probabilities(texts)
         best = probabilities.argmax(axis=1)
         scores = probabilities[np.arange(len(best)), best]
