@@ -12,7 +12,9 @@ from datasketch import LeanMinHash, MinHash
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from datamix.dedup.jaccard import exact_jaccard, shingle_sets
+from datamix.dedup.jaccard import exact_jaccard
+from datamix.kernels.buffers import text_buffers
+from datamix.kernels.minhash import list_shingles, word_codes
 from datamix.kernels.unicode import UNICODE_VERSION
 from datamix.signals.signatures import SignatureFamily, signature_matrix
 
@@ -33,8 +35,11 @@ def measure(family: SignatureFamily, texts: list[str]) -> tuple[npt.NDArray[np.u
 def datasketch_signature(text: str, family: SignatureFamily) -> npt.NDArray[np.uint32]:
     """What datasketch makes of the lower halves of the same shingle hashes."""
     oracle = MinHash(family.permutations, seed=family.seed, scheme="affine32", hashfunc=int)
-    for value in shingle_sets(pa.array([text], pa.large_string()), family.ngram).hashes:
-        oracle.update(value & np.uint64(0xFFFFFFFF))
+    data, offsets = text_buffers(pa.array([text], pa.large_string()))
+    hashes, bounds = np.zeros(len(data) + 1, np.uint64), np.zeros(2, np.int64)
+    list_shingles(data, offsets, word_codes(), family.ngram, hashes, bounds)
+    for value in hashes[: bounds[1]] & np.uint64(0xFFFFFFFF):
+        oracle.update(value)
     signature: npt.NDArray[np.uint32] = oracle.hashvalues
     return signature
 
