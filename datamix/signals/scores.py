@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from datamix.signals.family import Column
-from datamix.signals.fasttext_model import load_scorer, model_definition, score_all
+from datamix.signals.fasttext_model import label_column, load_scorer, model_definition, model_labels, score_all
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class ScoreFamily:
     """
 
     score: str
-    model_path: Path
+    model_path: str
     model_hash: str
     label: str
 
@@ -39,14 +39,20 @@ class ScoreFamily:
     def columns(self) -> tuple[Column, ...]:
         """The one column."""
         description = (
-            f"Probability of the label {self.label!r} by the fastText model {self.model_path.name}, 0 to 1.00001 as "
+            f"Probability of the label {self.label!r} by the fastText model {Path(self.model_path).name}, 0 to 1.00001 as "
             "fastText reports it, on the text's first MiB; null where the model knows no word of it."
         )
         return (Column(self.score, pa.float32(), description),)
 
     def definition(self) -> dict[str, Any]:
-        """Return the model's hash, the label, and all else that determines the numbers."""
-        return {"label": self.label, **model_definition(self.model_path, self.model_hash)}
+        """Return the model's hash, the label, and all else that determines the numbers.
+
+        Raises:
+            ModelError: the model or its card is damaged, or it lacks the label; better here than in every worker.
+        """
+        path = Path(self.model_path)
+        label_column(self.label, model_labels(path), path)
+        return {"label": self.label, **model_definition(path, self.model_hash)}
 
     def measure(self, texts: pa.LargeStringArray) -> dict[str, pa.Array]:
         """Return the score of each text.
@@ -63,8 +69,11 @@ def measure_scores(families: Sequence[ScoreFamily], texts: pa.LargeStringArray) 
     Raises:
         ModelError: as `ScoreFamily.measure`.
     """
-    scorers = [load_scorer(family.model_path, family.model_hash) for family in families]
-    columns = [scorer.column(family.label, family.model_path) for family, scorer in zip(families, scorers, strict=True)]
+    scorers = [load_scorer(Path(family.model_path), family.model_hash) for family in families]
+    columns = [
+        label_column(family.label, scorer.labels, Path(family.model_path))
+        for family, scorer in zip(families, scorers, strict=True)
+    ]
     measured = {}
     for family, column, probabilities in zip(families, columns, score_all(scorers, texts), strict=True):
         scores = probabilities[:, column]
