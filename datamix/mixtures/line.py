@@ -97,11 +97,10 @@ class SamplingLine:
 
 def _whole_column(documents: pa.Table, name: str, of_type: pa.DataType) -> pa.Array:
     try:
-        column = documents[name].cast(of_type).combine_chunks()
+        chunks = documents[name].cast(of_type).chunks
     except pa.ArrowInvalid as error:
         raise StoreError(f"the column {name!r} of a component's documents is not {of_type}: {error}") from None
-    if isinstance(column, pa.ChunkedArray):
-        column = pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], of_type)
+    column = pa.concat_arrays(chunks) if chunks else pa.array([], of_type)
     if column.null_count:
         raise StoreError(f"{column.null_count} values of {name!r} are missing among a component's documents")
     return column
