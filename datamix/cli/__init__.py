@@ -15,7 +15,13 @@ INTERRUPTED = 130
 
 def build_app() -> typer.Typer:
     """Return the whole command line."""
-    from datamix.cli import catalog, jobs, mix, project, query, run, train
+    from datamix.cli.catalog import app as catalog_app
+    from datamix.cli.jobs import jobs_app, schedule_app
+    from datamix.cli.mix import app as mix_app
+    from datamix.cli.project import check, demo, init
+    from datamix.cli.query import sql, why
+    from datamix.cli.run import run, status
+    from datamix.cli.train import train
 
     app = typer.Typer(
         name="datamix",
@@ -27,18 +33,10 @@ def build_app() -> typer.Typer:
         rich_markup_mode="markdown",
         context_settings={"help_option_names": ["-h", "--help"]},
     )
-    app.command()(project.init)
-    app.command()(project.demo)
-    app.command()(run.run)
-    app.command()(run.status)
-    app.command()(project.check)
-    app.command()(query.sql)
-    app.command()(query.why)
-    app.command()(train.train)
-    app.add_typer(mix.app, name="mix")
-    app.add_typer(jobs.jobs_app, name="jobs")
-    app.add_typer(jobs.schedule_app, name="schedule")
-    app.add_typer(catalog.app, name="catalog")
+    for command in (init, demo, run, status, check, sql, why, train):
+        app.command()(command)
+    for name, group in (("mix", mix_app), ("jobs", jobs_app), ("schedule", schedule_app), ("catalog", catalog_app)):
+        app.add_typer(group, name=name)
     return app
 
 

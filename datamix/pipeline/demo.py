@@ -24,6 +24,7 @@ from datamix.storage.files import atomic
 FOLDER = "datamix-demo"
 SHORTEST_DOCSTRING = 120  # characters: below it says little more than the name
 _TESTS = ("test", "tests", "idle_test", "site-packages", "lib2to3")
+_Documented = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 _LICENCE_NAMES = ("LICENSE", "LICENCE", "COPYING", "NOTICE", "AUTHORS")
 
 PROJECT = """\
@@ -138,13 +139,21 @@ def _docs() -> Iterator[dict[str, Any]]:
             tree = ast.parse(source)
         except (SyntaxError, ValueError):
             continue
-        for node in ast.walk(tree):
-            if not isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-                continue
+        for node in _documented(tree):
             text = ast.get_docstring(node)
             if text and len(text) >= SHORTEST_DOCSTRING:
                 name = path if isinstance(node, ast.Module) else f"{path}:{node.lineno}:{node.name}"
                 yield {"name": name, "text": text}
+
+
+def _documented(node: ast.Module | ast.ClassDef) -> Iterator[_Documented]:
+    """Yield a module or class and all classes and functions in it; what a function holds is its own matter."""
+    yield node
+    for child in node.body:
+        if isinstance(child, ast.ClassDef):
+            yield from _documented(child)
+        elif isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield child
 
 
 def _packages() -> Iterator[dict[str, Any]]:
@@ -156,8 +165,8 @@ def _packages() -> Iterator[dict[str, Any]]:
     }
     for package, distribution in sorted(found.items()):
         metadata = message_from_string(distribution.read_text("METADATA") or "")
-        license_name = str(metadata.get("License-Expression") or metadata.get("License") or "").strip()
-        license_name = license_name.partition("\n")[0][:60]  # some put the whole text there
+        license_text = str(metadata.get("License-Expression") or metadata.get("License") or "").strip()
+        license_name = license_text.partition("\n")[0][:60]  # some put the whole text there
         record = {"package": package, "url": metadata.get("Home-page"), "license": license_name or None}
         description = metadata.get_payload()
         if isinstance(description, str) and description.strip():
