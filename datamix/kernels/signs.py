@@ -31,8 +31,19 @@ def _sign_table() -> Bytes:
 
 SIGNS = _sign_table()
 SIMPLE = np.zeros(256, np.uint8)
-"""1: a sign cut off behind any letter or digit; 2: one that ends a sentence too (a full stop: but behind a capital)."""
+"""1: a sign that is cut off behind any letter or digit, but for full stops; 2: one that ends a sentence too."""
 SIMPLE[list(b",:;)\"'.?!")] = [1, 1, 1, 1, 1, 1, 2, 2, 2]
+
+_ABBREVIATIONS = np.array(
+    [
+        int.from_bytes(word, "little")
+        for word in (
+            b"Mr Mrs Ms Dr Jr Sr St Prof Rev Gen Gov Rep Sen Inc Co Corp Ltd vs "
+            b"Jan Feb Mar Apr Jun Jul Aug Sep Sept Oct Nov Dec"
+        ).split()
+    ],
+    np.int64,
+)
 
 
 @lean_kernel
@@ -57,6 +68,33 @@ def is_digit(data: Bytes, i: int) -> bool:
 
 
 @lean_kernel
+def is_cut_stop(data: Bytes, a: int, i: int) -> bool:
+    """Tell whether the full stop at byte `i` > `a`, behind the word from `a`, is cut off rather than a part of it.
+
+    It is a part behind an initial (`U.S.`, `e.g.`, `x.`), an abbreviation, a symbol, or a single capital.
+    """
+    before = data[i - 1]
+    if before >= 0x80:
+        return True
+    is_lower = 0x61 <= before <= 0x7A
+    if not is_lower and not 0x41 <= before <= 0x5A:
+        return is_digit(data, i - 1) or SIGNS[before] & TRAILING != 0 or before in (0x25, 0x2B, 0x2D)
+    if i - 1 == a or data[i - 2] == 0x2E:
+        return False
+    if not is_lower:
+        return bool(0x41 <= data[i - 2] <= 0x5A)
+    if i - a > 4:
+        return True
+    packed = np.int64(0)
+    for j in range(a, i):
+        packed |= np.int64(data[j]) << (8 * (j - a))
+    known = 0
+    while known < _ABBREVIATIONS.shape[0] and _ABBREVIATIONS[known] != packed:
+        known += 1
+    return known == _ABBREVIATIONS.shape[0]
+
+
+@lean_kernel
 def core_end(data: Bytes, a: int, b: int, flags: Flags) -> int:
     """Return where the trailing signs of data[a:b] begin, at least `a`."""
     end = b
@@ -66,17 +104,10 @@ def core_end(data: Bytes, a: int, b: int, flags: Flags) -> int:
         if byte == 0x2E:
             if i == a:
                 break
-            before = data[i - 1]
-            if before == 0x2E:
+            if data[i - 1] == 0x2E:
                 while i > a and data[i - 1] == 0x2E:
                     i -= 1
-            elif before < 0x80 and not (
-                0x61 <= before <= 0x7A
-                or 0x30 <= before <= 0x39
-                or SIGNS[before] & (TRAILING | AFTER_DIGIT)
-                or before == 0x2D
-                or (0x41 <= before <= 0x5A and i - 2 >= a and 0x41 <= data[i - 2] <= 0x5A)
-            ):
+            elif not is_cut_stop(data, a, i):
                 break
         elif byte >= 0x80:
             while i > a and data[i] & 0xC0 == 0x80:

@@ -105,4 +105,6 @@ def hash_bytes(data: Bytes, start: int, end: int) -> int:
         h = (h ^ word) * np.uint64(0x9E3779B97F4A7C15)
         h ^= h >> np.uint64(32)
         i += 8
+    h = (h ^ h >> np.uint64(29)) * np.uint64(0xBF58476D1CE4E5B9)  # so that late bytes reach the low bits
+    h ^= h >> np.uint64(32)
     return int(np.int64(h >> np.uint64(1)))

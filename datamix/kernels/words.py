@@ -4,7 +4,7 @@ Gopher's published rules leave open what a word is, and datatrove takes spaCy's 
 by rules that need no dictionary. Of a chunk between white space,
 
 1. leading signs (quotes, brackets, commas, currency, ...) are cut off, one word each; two or more full stops are one;
-2. trailing signs likewise; a full stop after a lower-case letter, digit, sign or two capitals, so not in `U.S.`;
+2. trailing signs likewise, but not the full stop of an initial or abbreviation (`U.S.`, `e.g.`, `Mr.`);
 3. the core is cut around a sign between letters (`well-known`, `and/or`, `a,b`), around an arithmetic sign between
    digits, at a full stop that starts a new sentence (`end.Start`), and before a clitic (`it's`, `do|n't`, `we'll`); but
    not in what looks like an address (`name@host`, `http://...`, `example.com/a-b`).
@@ -26,6 +26,7 @@ from datamix.kernels.signs import (
     SYMBOL,
     Flags,
     core_end,
+    is_cut_stop,
     is_digit,
     is_wide_sign,
 )
@@ -226,7 +227,7 @@ def count_chunk(data: Bytes, a: int, sign: int, b: int, has_alpha: bool, flags: 
     if sign == b:
         take_plain(data, a, b, has_alpha, tally)
         return
-    if sign == b - 1 and sign > a and SIMPLE[data[sign]] and (data[sign] != 0x2E or data[sign - 1] & 0x60 != 0x40):
+    if sign == b - 1 and sign > a and SIMPLE[data[sign]] and (data[sign] != 0x2E or is_cut_stop(data, a, sign)):
         take_plain(data, a, sign, has_alpha, tally)
         tally[WORDS] += 1
         tally[LINE_ENDED] |= SIMPLE[data[sign]] == 2
