@@ -85,8 +85,11 @@ class SamplingLine:
             base = epoch * self.tokens
             ends = base + np.cumsum(counts)
             starts = ends - counts
-            inner = phase_ends[(phase_ends > base) & (phase_ends < min(ends[-1], total))]
-            cuts = np.union1d(starts[starts < total], inner)
+            inner = np.unique(phase_ends[(phase_ends > base) & (phase_ends < min(ends[-1], total))])
+            # Both are sorted and phases few, so this is far cheaper than to sort all again.
+            starts = starts[: np.searchsorted(starts, total)]
+            inside = inner[ends[np.searchsorted(ends, inner)] != inner]
+            cuts = np.insert(starts, np.searchsorted(starts, inside), inside)
             document = np.searchsorted(ends, cuts, side="right")
             phase = np.searchsorted(phase_ends, cuts, side="right")
             length = np.diff(cuts, append=min(ends[-1], total))

@@ -44,7 +44,7 @@ class PhaseOrder:
     def order(self, start: int, stop: int) -> npt.NDArray[np.uint16]:
         """Return the numbers of the components of sequences start to stop of the phase, uint16 [stop - start].
 
-        The first time, everything before `stop` that was never drawn is drawn (50 million sequences a second or so).
+        The first time, everything before `stop` that was never drawn is drawn.
         """
         out = np.empty(stop - start, np.uint16)
         buffer = np.empty(min(BLOCK, self.length), np.uint16)

@@ -76,7 +76,7 @@ class _Spans:
 
     def place(self, numbers: Any) -> None:
         """Take the next part of the order, uint16 [n]."""
-        for component in np.unique(numbers):
+        for component in np.flatnonzero(np.bincount(numbers)):
             places = np.flatnonzero(numbers == component) + self._position
             before = self._seen[component]
             self._seen[component] += len(places)
