@@ -9,7 +9,7 @@ from datamix.filters.tree import Kind
 
 @dataclass(frozen=True)
 class Function:
-    """A function that a predicate may call: kinds of its arguments, and of its result (None: that of the first)."""
+    """A function that a predicate may call: kinds of its arguments, and of its result (None: that of its arguments)."""
 
     arguments: tuple[tuple[Kind, ...], ...]
     result: Kind | None
@@ -30,7 +30,7 @@ FUNCTIONS: dict[str, Function] = {
     "starts_with": Function((_TEXT, _TEXT), "boolean"),
     "ends_with": Function((_TEXT, _TEXT), "boolean"),
     "contains": Function((_TEXT, _TEXT), "boolean"),
-    "list_contains": Function((("list",), ("text", "integer")), "boolean"),
+    "list_contains": Function((("list",), _TEXT), "boolean"),
     "year": Function((_TIME,), "integer"),
     "month": Function((_TIME,), "integer"),
     "day": Function((_TIME,), "integer"),

@@ -22,6 +22,7 @@ from datamix.filters.tree import (
     Column,
     Comparison,
     Condition,
+    Kind,
     Literal,
     Value,
     columns_of,
@@ -262,7 +263,15 @@ class _Reader:
             allowed = function.arguments[min(i, len(function.arguments) - 1)]
             if argument.kind is not None and argument.kind not in allowed:
                 self.refuse(f"{name} takes {' or '.join(allowed)}, and {argument.text} is {argument.kind}")
-        return Call(name, arguments, function.result if function.result else arguments[0].kind)
+        return Call(name, arguments, function.result or self.common(arguments))
+
+    def common(self, arguments: tuple[Value, ...]) -> Kind | None:
+        kinds = {argument.kind for argument in arguments}
+        if kinds <= {"integer", "float"} and len(kinds) > 1:
+            return "float"
+        if len(kinds - {None}) > 1:
+            self.refuse(f"coalesce takes values of one kind, not {' and '.join(sorted(filter(None, kinds)))}")
+        return None if None in kinds else arguments[0].kind
 
 
 def _shown(node: Node) -> str:

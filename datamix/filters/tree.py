@@ -29,7 +29,10 @@ TRUE_FOR_NAN = (">", ">=", "<>", "not between", "not in")
 
 
 def kind_of(arrow: pa.DataType) -> Kind:
-    """Return the kind of an Arrow type; a timestamp with a zone is `other`, since its year depends on the session."""
+    """Return the kind of an Arrow type: `list` is one of text.
+
+    A timestamp with a zone is `other`, since its year depends on the session.
+    """
     if pa.types.is_dictionary(arrow):
         return kind_of(arrow.value_type)
     if pa.types.is_floating(arrow):
@@ -42,7 +45,7 @@ def kind_of(arrow: pa.DataType) -> Kind:
         return "boolean"
     if pa.types.is_date(arrow) or (pa.types.is_timestamp(arrow) and arrow.tz is None):
         return "time"
-    if pa.types.is_list(arrow) or pa.types.is_large_list(arrow):
+    if (pa.types.is_list(arrow) or pa.types.is_large_list(arrow)) and kind_of(arrow.value_type) == "text":
         return "list"
     return "other"
 
