@@ -22,7 +22,7 @@ VOCABULARY = (
 # Name: training options, number of labels, quantisation options or None.
 KINDS: dict[str, tuple[dict[str, Any], int, dict[str, Any] | None]] = {
     "two labels, bigrams": ({"wordNgrams": 2, "bucket": 500}, 2, None),
-    "words only": ({"wordNgrams": 1, "lr": 0.1}, 2, None),
+    "words only": ({"wordNgrams": 1, "lr": 0.2}, 2, None),
     "one label": ({"wordNgrams": 2, "bucket": 300}, 1, None),
     "characters and trigrams": ({"wordNgrams": 3, "minn": 2, "maxn": 4, "bucket": 700}, 3, None),
     "hierarchical": ({"loss": "hs", "wordNgrams": 2, "bucket": 500}, 5, None),
@@ -47,13 +47,18 @@ def sentences(count: int, seed: int) -> list[str]:
     return [" ".join(source.choices(words, k=source.randrange(1, 30))) for _ in range(count)]
 
 
+def on_topics(texts: list[str], labels: int) -> list[str]:
+    """Return `texts` with two words in front that tell the label of each, so that there is something to learn."""
+    return [f"topic{i % labels} subject{i % labels} {text}" for i, text in enumerate(texts)]
+
+
 def train(folder: Path, kind: str) -> Path:
     """Train the model `kind` in `folder`, and return its file."""
     options, labels, quantisation = KINDS[kind]
     lines = folder / "lines.txt"
-    texts = sentences(max(400, 2 * labels), seed=1)
+    texts = on_topics(sentences(max(400, 5 * labels), seed=1), labels)
     lines.write_text("".join(f"__label__l{i % labels} {text}\n" for i, text in enumerate(texts)), "utf-8")
-    settings = {"dim": 8, "lr": 0.5, "epoch": 5, "thread": 1, "verbose": 0, "minCount": 2} | options
+    settings = {"dim": 8, "lr": 1.0, "epoch": 30, "thread": 1, "verbose": 0, "minCount": 2} | options
     model = fasttext.train_supervised(str(lines), **settings)
     if quantisation is not None:
         model.quantize(input=str(lines), thread=1, verbose=0, **quantisation)

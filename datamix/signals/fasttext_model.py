@@ -22,7 +22,7 @@ from datamix.kernels.fasttext_output import hierarchical_softmax, one_vs_all, pr
 from datamix.kernels.fasttext_words import Words, hash_words, lower_bytes
 from datamix.kernels.unicode import UNICODE_VERSION, code_points
 from datamix.signals.fasttext_fold import FoldedModel, empty_words, fold, read_only
-from datamix.storage.fasttext_file import Loss, read_fasttext
+from datamix.storage.fasttext_file import Dictionary, Loss, read_fasttext
 
 LONGEST_TEXT_BYTES = 1 << 20
 """What is scored of one document: its first MiB, cut before a character that does not fit whole."""
@@ -33,7 +33,7 @@ Normalisation = Literal["none", "lower"]
 _SCORING_VERSION = 1
 _BATCH_BYTES = 1 << 18
 _SPELLINGS = 1 << 14
-_KNOWN_TEXT = "The first sentence is in English. Der zweite Satz ist deutsch."
+_KNOWN_WORDS = 20
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,10 @@ class Scorer:
     def probabilities(self, texts: pa.LargeStringArray) -> Floats:
         """Return float32 [texts, labels], as `score_all` does for several models."""
         return score_all([self], texts)[0]
+
+    def column(self, label: str, path: Path) -> int:
+        """Return the column of `label`; see `label_column`."""
+        return label_column(label, self.labels, path)
 
 
 def model_hash(path: Path) -> str:
@@ -150,8 +154,8 @@ def load_scorer(path: Path, sha256: str) -> Scorer:
         raise ModelError(f"{path}: the model changed while it was in use (its SHA-256 was {sha256}); run again")
     file = read_fasttext(path)
     scorer = Scorer(_plain(file.dictionary.labels), model_normalisation(path), fold(file))
-    if not np.isfinite(scorer.probabilities(pa.array([_KNOWN_TEXT], pa.large_string()))).all():
-        raise ModelError(f"{path}: the model gives no score for plain text: it knows none of its words; train it again")
+    if not np.isfinite(scorer.probabilities(_most_frequent_words(file.dictionary))).all():
+        raise ModelError(f"{path}: the model gives no score for its own words; fetch or train it again")
     return scorer
 
 
@@ -200,6 +204,13 @@ def lowered_texts(texts: pa.LargeStringArray) -> pa.LargeStringArray:
     lowered, _, ends = _lowered(read_only(data), offsets[:-1].copy(), offsets[1:].copy())
     bounds = np.append(np.zeros(1, np.int64), ends)
     return pa.LargeStringArray.from_buffers(len(texts), pa.py_buffer(bounds), pa.py_buffer(lowered[: bounds[-1]]))
+
+
+def _most_frequent_words(dictionary: Dictionary) -> pa.LargeBinaryArray:
+    """Return one text that the model certainly knows: the dictionary goes by frequency."""
+    count = min(_KNOWN_WORDS, dictionary.words)
+    bounds = zip(dictionary.starts[:count].tolist(), dictionary.ends[:count].tolist(), strict=True)
+    return pa.array([b" ".join(dictionary.data[a:b].tobytes() for a, b in bounds)], pa.large_binary())
 
 
 def _plain(labels: Sequence[str]) -> tuple[str, ...]:

@@ -38,9 +38,10 @@ class ScoreFamily:
     @property
     def columns(self) -> tuple[Column, ...]:
         """The one column."""
+        model = Path(self.model_path).name
         description = (
-            f"Probability of the label {self.label!r} by the fastText model {Path(self.model_path).name}, 0 to 1.00001 as "
-            "fastText reports it, on the text's first MiB; null where the model knows no word of it."
+            f"Probability of the label {self.label!r} by the fastText model {model}, 0 to 1.00001 as fastText reports "
+            "it, on the text's first MiB; null where the model knows no word of it."
         )
         return (Column(self.score, pa.float32(), description),)
 
