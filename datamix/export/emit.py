@@ -9,7 +9,7 @@ from typing import Any
 from datamix.errors import SpecError, StoreError, nearest
 from datamix.export.emission import Emission, Plan
 from datamix.export.formats import Format
-from datamix.export.manifest import DOCUMENTS, Count, EmissionFolder, FileEntry, Identity, Manifest, ShardEntry
+from datamix.export.manifest import DOCUMENTS, Count, EmissionFolder, FileEntry, Manifest, PhaseEntry, ShardEntry
 from datamix.export.pieces import Int64s
 from datamix.export.shard import Caches, Shard, ShardTask
 from datamix.export.tasks import Layout, identify, lay_out
@@ -56,7 +56,16 @@ def emit(emission: Emission, plan: Plan, run: RunMap) -> Manifest:
         for _, entry in run(write_shard, missing):
             folder.record(entry)
     shards = [folder.finished[task.path.name] for task in layout.tasks]
-    manifest = _manifest(identity, layout, shards, _copy_uses(emission))
+    phases = _compare(layout, shards)
+    manifest = Manifest(
+        **identity.model_dump(),
+        content=format_.content,
+        tokenizer=emission.tokenizer.name,
+        components={name: _sum([phase.components[name] for phase in phases]) for name in plan.components},
+        phases=phases,
+        shards=shards,
+        documents=_copy_uses(emission),
+    )
     folder.finish(manifest)
     return manifest
 
@@ -111,8 +120,8 @@ def _copy_uses(emission: Emission) -> FileEntry:
         return FileEntry(file=DOCUMENTS, bytes=temporary.stat().st_size, xxh3=file_hash(temporary))
 
 
-def _manifest(identity: Identity, layout: Layout, shards: list[ShardEntry], documents: FileEntry) -> Manifest:
-    """Sum up what was written.
+def _compare(layout: Layout, shards: Sequence[ShardEntry]) -> list[PhaseEntry]:
+    """Sum up what was written, by phase and component.
 
     Raises:
         StoreError: it is not what the plan says.
@@ -122,16 +131,15 @@ def _manifest(identity: Identity, layout: Layout, shards: list[ShardEntry], docu
         components = {}
         for component, plan in planned.components.items():
             counts = [shard.phases.get(planned.name, {}).get(component) for shard in shards]
-            components[component] = written = _sum([count for count in counts if count is not None])
+            written = _sum([count for count in counts if count is not None])
             if written != plan:
                 raise StoreError(
                     f"phase {planned.name!r}, component {component!r}: wrote {_say(written)}, the plan says "
                     f"{_say(plan)}; run `datamix mix plan` again"
                 )
+            components[component] = written
         phases.append(planned.model_copy(update={"components": components}))
-    names = phases[0].components if phases else {}
-    totals = {name: _sum([phase.components[name] for phase in phases]) for name in names}
-    return Manifest(**identity.model_dump(), components=totals, phases=phases, shards=shards, documents=documents)
+    return phases
 
 
 def _count(cell: Int64s) -> Count:

@@ -27,10 +27,8 @@ class Identity(_Value):
     Args:
         version: of the manifest's form.
         format: name of the format.
-        content: what the shards hold, a sentence.
         plan: hash of the plan.
-        tokenizer: name of the tokenizer that the plan counts in.
-        tokenizer_hash: its hash.
+        tokenizer_hash: of the tokenizer that the plan counts in.
         sequence_length: in tokens.
         sequences: of the whole plan.
         shard_sequences: sequences per shard; the last has the rest.
@@ -38,9 +36,7 @@ class Identity(_Value):
 
     version: int = 1
     format: str
-    content: str
     plan: str
-    tokenizer: str
     tokenizer_hash: str
     sequence_length: int
     sequences: int
@@ -82,8 +78,19 @@ class PhaseEntry(_Value):
 
 
 class Manifest(Identity):
-    """All that was emitted. `documents` names the file that says which documents stand where (the plan's uses)."""
+    """All that was emitted.
 
+    Args:
+        content: what the shards hold, a sentence.
+        tokenizer: name of the tokenizer that the plan counts in.
+        components: what was written of each component.
+        phases: what was written in each phase, in order.
+        shards: the files, in the order of the plan.
+        documents: the file that says which documents stand where: the plan's uses.
+    """
+
+    content: str
+    tokenizer: str
     components: dict[str, Count]
     phases: list[PhaseEntry]
     shards: list[ShardEntry]
@@ -104,8 +111,11 @@ class EmissionFolder:
     def __init__(self, path: Path, identity: Identity) -> None:
         self.path, self._identity = path, identity
         self.finished: dict[str, ShardEntry] = {}
-        path.mkdir(parents=True, exist_ok=True)
-        names = {file.name for file in path.iterdir() if not _is_temporary(file)}
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            names = {file.name for file in path.iterdir() if not _is_temporary(file)}
+        except OSError as error:
+            raise SpecError(f"{path} can't be a folder of shards ({error.strerror}): name another one") from None
         if MANIFEST in names:
             manifest = read_manifest(path)
             self._require(Identity.model_validate(manifest.model_dump(include=set(Identity.model_fields))))
@@ -127,11 +137,21 @@ class EmissionFolder:
         (self.path / MANIFEST).unlink(missing_ok=True)
 
     def record(self, entry: ShardEntry) -> None:
-        """Log a finished shard, durably."""
-        with (self.path / _PROGRESS).open("ab") as file:
-            file.write(entry.model_dump_json().encode() + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
+        """Log a finished shard, durably.
+
+        Raises:
+            StoreError: the disk is full, or the folder can't be written.
+        """
+        path = self.path / _PROGRESS
+        try:
+            with path.open("ab") as file:
+                file.write(entry.model_dump_json().encode() + b"\n")
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise StoreError(
+                f"can't write {path}: {error.strerror}; mend that and run again, finished shards are kept"
+            ) from None
         self.finished[entry.file] = entry
 
     def finish(self, manifest: Manifest) -> None:

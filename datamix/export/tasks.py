@@ -35,9 +35,7 @@ def identify(emission: Emission, format_: Format, plan: Plan) -> Identity:
         token_bytes = _TEXT_BYTES_PER_TOKEN
     return Identity(
         format=format_.name,
-        content=format_.content,
         plan=emission.plan_hash,
-        tokenizer=tokenizer.name,
         tokenizer_hash=tokenizer.hash,
         sequence_length=plan.sequence_length,
         sequences=plan.sequences,

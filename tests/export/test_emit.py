@@ -149,9 +149,34 @@ def test_a_folder_of_something_else_is_refused(world: World, tmp_path: Path) -> 
     ):
         with pytest.raises(SpecError, match="holds another emission"):
             emit(other, world.plan, serially)
+    with pytest.raises(SpecError, match="can't be a folder of shards"):
+        emit(world.emission(tmp_path / "notes.txt"), world.plan, serially)
     with pytest.raises(SpecError, match="unknown format 'parket'; did you mean 'parquet'"):
         emit(replace(world.emission(tmp_path / "new"), format="parket"), world.plan, serially)
     assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("format_", FORMATS)
+def test_an_empty_plan(world: World, tmp_path: Path, format_: str) -> None:
+    store = tmp_path / "store"
+    store.mkdir()
+    empty = replace(world, store=store, uses=[], plan=replace(world.plan, drawn=()))
+    empty.write_uses()
+    manifest = emit(empty.emission(tmp_path / "out", format_), empty.plan, serially)
+    assert (manifest.shards, manifest.phases) == ([], [])
+    assert {count.sequences for count in manifest.components.values()} == {0}
+
+
+def test_a_damaged_manifest_is_a_sentence(world: World, emitted: tuple[str, Path]) -> None:
+    format_, folder = emitted
+    content = (folder / "manifest.json").read_bytes()
+    for damaged in (content[:-9], content.replace(b'"sequences"', b'"sequence"', 1)):
+        (folder / "manifest.json").write_bytes(damaged)
+        with pytest.raises(StoreError, match="is damaged"):
+            emit(world.emission(folder, format_), world.plan, serially)
+    (folder / "manifest.json").unlink()
+    with pytest.raises(StoreError, match="run `datamix mix emit` first"):
+        read_manifest(folder)
 
 
 def test_missing_damaged_and_foreign_caches(world: World, tmp_path: Path) -> None:
