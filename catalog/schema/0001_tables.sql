@@ -58,6 +58,7 @@ CREATE TABLE shards (
     end_position BIGINT,
     file_bytes BIGINT,
     identity VARCHAR,
+    content_hash VARCHAR,
     documents BIGINT,
     quarantined BIGINT,
     bytes BIGINT,

@@ -43,6 +43,7 @@ class Commit:
         quarantined: documents that could not be read.
         bytes: of the measured texts, UTF-8.
         unparsed_created: documents whose `created` is no date.
+        content_hash: XXH3-128 of the shard's bytes as they were read; None for Parquet.
         parts: one for each family that the task measured.
     """
 
@@ -52,6 +53,7 @@ class Commit:
     quarantined: int
     bytes: int
     unparsed_created: int
+    content_hash: str | None
     parts: tuple[Measured, ...]
 
     def write(self, journal: Journal) -> None:
@@ -63,6 +65,7 @@ class Commit:
             "quarantined": self.quarantined,
             "bytes": self.bytes,
             "unparsed_created": self.unparsed_created,
+            "content_hash": self.content_hash,
             "parts": [asdict(measured) for measured in self.parts],
         }
         what = [(measured.family, measured.definition, measured.sample) for measured in self.parts]

@@ -13,8 +13,8 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from datamix.dedup.edges import Edges, find_edges
-from datamix.dedup.exact import exact_groups
+from datamix.dedup.edges import find_edges
+from datamix.dedup.exact import distinct_rows, exact_groups
 from datamix.dedup.jaccard import Rows
 from datamix.dedup.keepers import preference_rank
 from datamix.document import ID
@@ -77,39 +77,36 @@ def write_edges(task: DuplicatesTask) -> DuplicatesResult:
     """Find the pairs of duplicates and write them, sorted by the documents' ids."""
     started = time.perf_counter()
     keys = pa.concat_tables([read_part(task.store, path, ["doc_id", "text_hash"]) for path in task.wide])
-    order, head = _distinct_texts(keys)
-    frames = []
-    texts = _Texts(task, order[head])
-    if task.near is not None and len(order):
-        near = _near(task, order[head], texts)
-        frames.append(_frame(keys, order[head][near.a], order[head][near.b], "near", near.jaccard, near.exact))
-    if len(order):
-        first = np.repeat(np.flatnonzero(head), np.diff(np.append(np.flatnonzero(head), len(order))))
-        copies = np.flatnonzero(~head)
-        ones = np.ones(len(copies), np.float32)
-        frames.append(_frame(keys, order[first[copies]], order[copies], "exact", ones, ones.astype(np.bool_)))
-    table = pl.concat(frames).sort("a", "b").to_arrow() if frames else EDGES_SCHEMA.empty_table()
-    part = write_part(task.store, task.path, table.cast(EDGES_SCHEMA))
+    rank = preference_rank(pl.DataFrame({n: keys[n].cast(pa.binary()) for n in ("doc_id", "text_hash")}), ())
+    group = exact_groups(single_chunk(keys["text_hash"]))
+    compared = distinct_rows(group, rank)
+    texts = _Texts(task, compared)
+    frames = [_copies(keys, group, compared)]
+    if task.near is not None:
+        near = find_edges(*_signatures(task, task.near, compared, texts.total), task.near, texts)
+        frames.append(_frame(keys, compared[near.a], compared[near.b], "near", near.jaccard, near.exact))
+    table = pl.concat(frames).sort("a", "b").to_arrow().cast(EDGES_SCHEMA)
+    part = write_part(task.store, task.path, table)
     return DuplicatesResult(part, texts.count, time.perf_counter() - started)
 
 
-def _distinct_texts(keys: pa.Table) -> tuple[Rows, Mask]:
-    """Return the documents in the order (text hash, doc_id), and which of them are the first of their text."""
-    frame = pl.DataFrame({name: keys[name].cast(pa.binary()) for name in ("doc_id", "text_hash")})
-    rank = preference_rank(frame, ())
-    order = np.empty(len(rank), np.int64)
-    order[rank] = np.arange(len(rank))
-    group = exact_groups(single_chunk(keys["text_hash"]))[order]
-    head = np.ones(len(order), np.bool_)
-    head[1:] = group[1:] != group[:-1]
-    return order, head
+def _copies(keys: pa.Table, group: Rows, compared: Rows) -> pl.DataFrame:
+    """Return an edge from the representative of each text to each of its copies."""
+    representative = np.empty(group.max(initial=-1) + 1, np.int64)
+    representative[group[compared]] = compared
+    of_each = representative[group]
+    copies = np.flatnonzero(of_each != np.arange(len(group)))
+    ones = np.ones(len(copies), np.float32)
+    return _frame(keys, of_each[copies], copies, "exact", ones, ones.astype(np.bool_))
 
 
-def _near(task: DuplicatesTask, documents: Rows, texts: _Texts) -> Edges:
-    assert task.near is not None  # noqa: S101
-    signatures = np.empty((len(documents), task.near.permutations), np.uint32)
+def _signatures(
+    task: DuplicatesTask, near: Near, documents: Rows, total: int
+) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.int32]]:
+    """Return signatures and shingle counts of `documents`, numbers among all `total` of them, in that order."""
+    signatures = np.empty((len(documents), near.permutations), np.uint32)
     shingles = np.empty(len(documents), np.int32)
-    place = np.full(texts.total, -1, np.int64)
+    place = np.full(total, -1, np.int64)
     place[documents] = np.arange(len(documents))
     start = 0
     for _, _, parts in task.shards:
@@ -119,7 +116,7 @@ def _near(task: DuplicatesTask, documents: Rows, texts: _Texts) -> Edges:
         chosen = here >= 0
         signatures[here[chosen]] = signature_matrix(single_chunk(table["signature"]))[chosen]
         shingles[here[chosen]] = table["shingles"].to_numpy()[chosen]
-    return find_edges(signatures, shingles, task.near, texts)
+    return signatures, shingles
 
 
 class _Texts:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
+from datamix.errors import SpecError
 from datamix.pipeline.commits import Commit, Commits, Measured
 from datamix.pipeline.measure import DOCUMENTS, QUARANTINE, MeasureTask, Wanted
 from datamix.signals.family import Family
@@ -76,11 +77,14 @@ def take_inventory(
     known = list(dict.fromkeys(commits.shards()))
     states: list[ShardState] = []
     definitions: dict[str, Any] = {}
-    for source in file.project.sources:
+    for i, source in enumerate(file.project.sources):
         wanted = _definitions(source, families)
         definitions.update({fingerprint(definition): definition for _, definition, _ in wanted})
-        for shard in shards(discover(source, file.root), source, file.root, max_shard_bytes, known):
-            states.append(_state(source, shard, wanted, commits, sample))
+        try:
+            found = shards(discover(source, file.root), source, file.root, max_shard_bytes, known)
+        except SpecError as error:
+            raise file.document.error(error.message, "sources", i, "path") from None
+        states += [_state(source, shard, wanted, commits, sample) for shard in found]
     present = {(s.shard.source, s.shard.file.path) for s in states}
     vanished = [shard for shard in known if (shard.source, shard.file.path) not in present]
     return Inventory(states, vanished, definitions)

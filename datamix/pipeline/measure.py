@@ -79,6 +79,7 @@ class MeasureResult:
     quarantined: int = 0
     bytes: int = 0
     unparsed_created: int = 0
+    content_hash: str | None = None
     reading_seconds: float = 0.0
     seconds: dict[str, float] = field(default_factory=dict)
 
@@ -89,7 +90,8 @@ def measure_shard(task: MeasureTask) -> MeasureResult:
     clock = time.perf_counter
     with ExitStack() as stack:
         outputs = [stack.enter_context(_Output(task, wanted)) for wanted in task.wanted]
-        batches = iter(ShardReader(task.shard, task.source, task.root))
+        reader = ShardReader(task.shard, task.source, task.root)
+        batches = iter(reader)
         while True:
             started = clock()
             batch = next(batches, None)
@@ -111,6 +113,7 @@ def measure_shard(task: MeasureTask) -> MeasureResult:
                 output.write(documents, quarantined)
                 name = output.wanted.name
                 result.seconds[name] = result.seconds.get(name, 0.0) + clock() - started
+    result.content_hash = reader.content_hash
     sample = None if task.sample is None else str(task.sample)
     for output in outputs:
         wanted = output.wanted

@@ -23,6 +23,12 @@ from datamix.storage.store import Store, canonical_json
 LEADING = ("bytes", "words", "tokens", "language", "language_score", "quality", "toxicity")
 """Measured columns that `documents` always has, first; NULL where the project does not measure them."""
 
+DOCUMENT_COLUMNS = (
+    "doc_id", "id", "source", "domain", "file", "row", "created", "created_precision", "url", "host", "license",
+    *LEADING, "text_hash", "cluster_id", "cluster_size", "is_keeper", "kept", "reasons", "shard", "shard_row",
+)  # fmt: skip
+"""The columns that `documents` has in every project."""
+
 _LEADING_TYPES = {"bytes": "BIGINT", "words": "BIGINT", "tokens": "BIGINT", "language": "VARCHAR"}
 
 
@@ -146,6 +152,7 @@ def _shard_rows(store: Store, commits: Commits, state: State) -> dict[str, list[
             "end_position": shard.stop,
             "file_bytes": shard.file.size,
             "identity": canonical_json(shard.identity()).decode(),
+            "content_hash": commit.content_hash,
             "documents": commit.documents,
             "quarantined": commit.quarantined,
             "bytes": commit.bytes,

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from datamix import __version__
+from datamix.document import CARRIED
 from datamix.engine.engine import Engine, EngineName, Item, Result, start_engine
 from datamix.errors import DatamixError, InputError
 from datamix.filters.decide import Decider
@@ -22,7 +23,14 @@ from datamix.pipeline.decide import Counts, count_decisions, decision_definition
 from datamix.pipeline.duplicates import DuplicatesResult, DuplicatesTask, write_edges
 from datamix.pipeline.inventory import Inventory, measure_task, take_inventory
 from datamix.pipeline.measure import QUARANTINE, MeasureResult, measure_shard, warm
-from datamix.pipeline.publication import State, decidable_columns, document_columns, publish_catalog, source_rows
+from datamix.pipeline.publication import (
+    DOCUMENT_COLUMNS,
+    State,
+    decidable_columns,
+    document_columns,
+    publish_catalog,
+    source_rows,
+)
 from datamix.pipeline.wide import WideResult, WideTask, group_shards, shard_parts, wide_schema, write_wide
 from datamix.signals.family import Family
 from datamix.signals.registry import families, model_path, wide_columns
@@ -112,9 +120,23 @@ def prepare(file: ProjectFile, options: RunOptions) -> tuple[tuple[Family, ...],
         SpecError: a model, a pack or a column is missing.
     """
     measured = families(file)
+    _refuse_taken_columns(file, measured)
     schema = wide_schema(file.project.sources, measured)
     exempt = {source.name: source.exempt for source in file.project.sources}
     return measured, Decider(load_packs(file), decidable_columns(schema), exempt)
+
+
+def _refuse_taken_columns(file: ProjectFile, measured: tuple[Family, ...]) -> None:
+    """Refuse carried columns with the name of another column of `documents`."""
+    taken = {column.name for column in wide_columns(measured)} | set(DOCUMENT_COLUMNS)
+    for i, source in enumerate(file.project.sources):
+        for j, name in enumerate(source.columns):
+            if name in taken - set(CARRIED):
+                raise file.document.error(
+                    f"source {source.name!r} carries a column {name!r}, which is the name of another column of "
+                    "`documents`; rename it in the files, or leave it out of `columns`",
+                    "sources", i, "columns", j,
+                )  # fmt: skip
 
 
 def run(file: ProjectFile, options: RunOptions, progress: Progress) -> Summary:
@@ -223,6 +245,7 @@ class _Run:
                     result.quarantined,
                     result.bytes,
                     result.unparsed_created,
+                    result.content_hash,
                     tuple(result.parts),
                 )
                 commit.write(self.store.journal)
