@@ -152,6 +152,7 @@ def test_the_card_names_the_normalisation(tmp_path: Path) -> None:
     assert model_definition(path, "h")["normalise"] == "lower"
 
 
+@settings(deadline=None)  # the first example compiles the kernel
 @given(st.lists(st.text(st.characters(codec="utf-8"), max_size=30)))
 def test_lower_case_is_that_of_each_code_point(texts: list[str]) -> None:
     lower = code_points().lower
