@@ -91,7 +91,7 @@ def is_cut_stop(data: Bytes, a: int, i: int) -> bool:
     known = 0
     while known < _ABBREVIATIONS.shape[0] and _ABBREVIATIONS[known] != packed:
         known += 1
-    return known == _ABBREVIATIONS.shape[0]
+    return bool(known == _ABBREVIATIONS.shape[0])
 
 
 @lean_kernel

@@ -77,6 +77,12 @@ def test_any_texts_count_as_the_oracle_does(batch: list[str]) -> None:
     assert count(batch) == [oracle.counts(text) for text in batch]
 
 
+@settings(deadline=None, max_examples=300)
+@given(st.text(alphabet="aAbBtTnN'’.-,:/=+*17@…—_[]%$ ", max_size=80))
+def test_words_with_signs_count_as_the_oracle_does(text: str) -> None:
+    assert count([text]) == [oracle.counts(text)]
+
+
 @pytest.mark.parametrize(
     ("chunk", "words"),
     [
@@ -89,6 +95,22 @@ def test_any_texts_count_as_the_oracle_does(batch: list[str]) -> None:
         ("wait...", 2),
         ("don't", 2),
         ("it’s", 2),
+        ("we'll", 2),
+        ("o'clock", 1),
+        ("x.", 1),
+        ("(x.", 2),
+        ("S.", 1),
+        ("NATO.", 2),
+        ("and—so", 3),
+        ("1,000", 1),
+        ("a,b", 3),
+        ("7-up", 3),
+        ("--I", 1),
+        ("+1", 1),
+        ("+a", 2),
+        ("file.py", 1),
+        ("a---b", 3),
+        ("a----b", 1),
         ("well-known", 3),
         ("3.14", 1),
         ("50%", 2),
