@@ -140,10 +140,10 @@ def _docs() -> Iterator[dict[str, Any]]:
         except (SyntaxError, ValueError):
             continue
         for node in _documented(tree):
-            text = ast.get_docstring(node)
-            if text and len(text) >= SHORTEST_DOCSTRING:
+            docstring = ast.get_docstring(node)
+            if docstring and len(docstring) >= SHORTEST_DOCSTRING:
                 name = path if isinstance(node, ast.Module) else f"{path}:{node.lineno}:{node.name}"
-                yield {"name": name, "text": text}
+                yield {"name": name, "text": docstring}
 
 
 def _documented(node: ast.Module | ast.ClassDef) -> Iterator[_Documented]:

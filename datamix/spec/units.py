@@ -6,8 +6,8 @@ import re
 from fractions import Fraction
 
 DECIMAL = {"": 1, "K": 10**3, "M": 10**6, "B": 10**9, "G": 10**9, "T": 10**12}
-_COUNT = re.compile(r"\s*([0-9][0-9_,]*(?:\.[0-9]+)?(?:[eE][+]?[0-9]+)?)\s*([KMBGT]?)\s*", re.IGNORECASE)
-_SHARE = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?(?:[eE]-?[0-9]+)?)\s*(%?)\s*")
+_COUNT = re.compile(r"\s*([0-9][0-9_,]*(?:\.[0-9]+)?(?:[eE][+]?[0-9]{1,2})?)\s*([KMBGT]?)\s*", re.IGNORECASE)
+_SHARE = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?(?:[eE]-?[0-9]{1,2})?)\s*(%?)\s*")
 
 
 def parse_count(value: int | float | str) -> int:
