@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 from datamix.storage.files import atomic
 
 FOLDER = "datamix-demo"
-SHORTEST_DOCSTRING = 120  # characters: below it says little more than the name
+SHORTEST_DOCSTRING = 200  # characters: below it says little more than the name
 _TESTS = ("test", "tests", "idle_test", "site-packages", "lib2to3")
 _Documented = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 _LICENCE_NAMES = ("LICENSE", "LICENCE", "COPYING", "NOTICE", "AUTHORS")
@@ -57,7 +57,7 @@ dedup:
   near: {ngram: 5, permutations: 128, threshold: 0.8}
   prefer: [priority desc, words desc]
   keeper_among: kept
-filters: [gopher-datatrove, fineweb, {quality: {min: 0.3}}, toxicity]
+filters: [{gopher-datatrove: {min_alpha_words: 0.6}}, fineweb, {quality: {min: 0.3}}, toxicity]
 schedules:
   - {name: nightly, cron: "0 3 * * *", timezone: UTC}
 """
@@ -72,11 +72,11 @@ batch: 4
 seed: 17
 components:
   code: {where: "domain = 'code' and kept", max_epochs: 4}
-  docs: {where: "domain = 'docs' and kept", max_epochs: 4}
-  packages: {where: "domain = 'packages' and kept", max_epochs: 4}
+  docs: {where: "domain = 'docs' and kept"}
+  packages: {where: "domain = 'packages' and kept"}
 phases:
-  - {name: base, weights: {code: 0.70, docs: 0.20, packages: 0.10}}
-  - {name: upsample, last: 20%, ramp: 2%, weights: {code: 0.20, docs: 0.60, packages: 0.20}}
+  - {name: base, weights: {code: 0.75, docs: 0.20, packages: 0.05}}
+  - {name: upsample, last: 20%, ramp: 2%, weights: {code: 0.35, docs: 0.60, packages: 0.05}}
 """
 
 

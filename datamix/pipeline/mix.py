@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 from datamix.catalog.query import query
 from datamix.document import ID
 from datamix.errors import SpecError, StoreError
+from datamix.filters.tree import kind_of
 from datamix.library import find
 from datamix.mixtures.components import component_condition
 from datamix.mixtures.ledger import ledger
@@ -132,7 +133,8 @@ def _pins(file: ProjectFile, store: Store, mixture: Mixture, spec: Path) -> dict
 
 def _documents(store: Store, mixture: Mixture, spec: Path) -> dict[str, pa.Table]:
     """Return the documents of each component: doc_id, tokens, text_hash, source, shard, shard_row."""
-    columns = query(store.catalog_file, "SELECT column_name FROM (DESCRIBE documents)")["column_name"].to_pylist()
+    schema = query(store.catalog_file, "SELECT * FROM documents LIMIT 0").schema
+    columns = {field.name: kind_of(field.type) for field in schema}
     result = {}
     for name, component in mixture.components.items():
         try:
