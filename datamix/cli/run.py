@@ -11,7 +11,8 @@ import typer
 from datamix.cli.console import AsJson, ProjectFolder, emit_json, open_project, progress, say, table
 
 if TYPE_CHECKING:
-    from datamix.pipeline.run import RunOptions, Summary
+    from datamix.pipeline.report import Summary
+    from datamix.pipeline.run import RunOptions
 
 EngineOption = Annotated[str, typer.Option("--engine", help="`ray` (local, or RAY_ADDRESS) or `local` (processes).")]
 WorkersOption = Annotated[int | None, typer.Option("--workers", min=1, help="Tasks at once. Default: all processors.")]

@@ -20,7 +20,7 @@ from datamix.pipeline.commits import Commit, Commits
 from datamix.pipeline.inventory import IDS_OF_TOKENS
 from datamix.pipeline.measure import single_chunk
 from datamix.pipeline.publication import publish_catalog
-from datamix.pipeline.run import Progress
+from datamix.pipeline.report import Progress
 from datamix.signals.tokenizers import BYTES, BytesTokenizer, load_tokenizer
 from datamix.spec.project import ProjectFile, Source
 from datamix.storage.journal import Entry

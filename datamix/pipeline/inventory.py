@@ -56,6 +56,13 @@ class Inventory:
     vanished: list[Shard]
     definitions: dict[str, Any]
 
+    def present(self) -> dict[str, list[str]]:
+        """Return the keys of the shards by source."""
+        keys: dict[str, list[str]] = {}
+        for state in self.states:
+            keys.setdefault(state.source.name, []).append(state.shard.key)
+        return keys
+
     def missing(self) -> list[ShardState]:
         """Return the shards that a run has to read, largest first: the last task to end is then a small one."""
         return sorted((s for s in self.states if s.missing), key=lambda s: s.shard.start - s.shard.stop)

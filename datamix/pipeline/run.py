@@ -9,8 +9,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from fractions import Fraction
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from datamix import __version__
 from datamix.document import CARRIED
@@ -22,32 +21,17 @@ from datamix.pipeline.commits import Commit, Commits
 from datamix.pipeline.decide import Counts, count_decisions, decision_definition, write_decisions
 from datamix.pipeline.duplicates import DuplicatesResult, DuplicatesTask, write_edges
 from datamix.pipeline.inventory import Inventory, measure_task, take_inventory
-from datamix.pipeline.measure import QUARANTINE, MeasureResult, measure_shard, warm
-from datamix.pipeline.publication import (
-    DOCUMENT_COLUMNS,
-    State,
-    decidable_columns,
-    document_columns,
-    publish_catalog,
-    source_rows,
-)
+from datamix.pipeline.measure import QUARANTINE, measure_shard, warm
+from datamix.pipeline.publication import DOCUMENT_COLUMNS, State, decidable_columns, document_columns, publish_catalog
+from datamix.pipeline.report import MeasureLog, Progress, Stage, Summary, rate
+from datamix.pipeline.tables import model_rows, source_rows
 from datamix.pipeline.wide import WideResult, WideTask, group_shards, shard_parts, wide_schema, write_wide
 from datamix.signals.family import Family
-from datamix.signals.registry import families, model_path, wide_columns
+from datamix.signals.registry import families, wide_columns
 from datamix.spec.project import ProjectFile
 from datamix.storage.parts import Part
 from datamix.storage.shards import MAX_BYTES
 from datamix.storage.store import Store, fingerprint
-
-
-class Progress(Protocol):
-    """Who is told how far a run is."""
-
-    def stage(self, name: str, total: int | None) -> None:
-        """A stage of `total` steps begins."""
-
-    def advance(self, steps: int = 1) -> None:
-        """Steps of the stage ended."""
 
 
 @dataclass(frozen=True)
@@ -67,50 +51,6 @@ class RunOptions:
     sample: Fraction | None = None
     max_shard_bytes: int = MAX_BYTES
     command: str = "run"
-
-
-@dataclass
-class Stage:
-    """What one stage of a run took."""
-
-    stage: str
-    seconds: float = 0.0
-    worker_seconds: float = 0.0
-    items: int = 0
-    documents: int = 0
-    bytes: int = 0
-    megabytes_per_second: float | None = None
-    detail: str | None = None
-
-
-@dataclass(frozen=True)
-class Summary:
-    """What a run came to. `documents = kept + dropped + quarantined`."""
-
-    run_id: str
-    counts: Counts
-    quarantined: int
-    seconds: float
-    shards_measured: int
-    stages: tuple[Stage, ...]
-    sample: str | None
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the object that `datamix run --json` prints."""
-        dropped = self.counts.dropped
-        return {
-            "run_id": self.run_id,
-            "documents": self.counts.documents + self.quarantined,
-            "kept": self.counts.kept,
-            "dropped": dropped,
-            "quarantined": self.quarantined,
-            "duplicates": {"exact": dropped.get("dedup.exact", 0), "near": dropped.get("dedup.near", 0)},
-            "bytes": self.counts.bytes,
-            "tokens": self.counts.tokens,
-            "seconds": round(self.seconds, 3),
-            "shards_measured": self.shards_measured,
-            "sample": self.sample,
-        }
 
 
 def prepare(file: ProjectFile, options: RunOptions) -> tuple[tuple[Family, ...], Decider]:
@@ -212,9 +152,9 @@ class _Run:
             edges=edges,
             columns=document_columns(self.file, wide_columns(self.families)),
             expansion=self.decider.decisions_view("measured"),
-            shards=_present(inventory),
+            shards=inventory.present(),
             sources=source_rows(self.file, inventory.states, repeated),
-            models=_model_rows(self.file, self.families),
+            models=model_rows(self.file, self.families),
             definitions=inventory.definitions,
             sample=sample,
         )
@@ -235,7 +175,7 @@ class _Run:
             stage.items = len(wanted)
         tasks = [measure_task(self.file, self.store, state, self.options.sample) for state in missing]
         with self._stage("measure", len(tasks)) as stage:
-            families_seconds: dict[str, float] = {}
+            log = MeasureLog(stage)
             for i, result in self.engine.map(measure_shard, tasks):
                 state = missing[i]
                 commit = Commit(
@@ -251,25 +191,10 @@ class _Run:
                 commit.write(self.store.journal)
                 self.commits.add(commit)
                 state.add(commit)
-                _add_up(stage, families_seconds, result)
+                log.add(result)
                 self.progress.advance()
-        self._family_stages(stage, families_seconds)
+        self.stages += log.families()
         return len(tasks)
-
-    def _family_stages(self, measure: Stage, seconds: dict[str, float]) -> None:
-        """Log each family as a stage of its own: which signal costs how much of the workers' time."""
-        for name, spent in sorted(seconds.items(), key=lambda item: -item[1]):
-            self.stages.append(
-                Stage(
-                    f"measure.{name}",
-                    worker_seconds=round(spent, 3),
-                    items=measure.items,
-                    documents=measure.documents,
-                    bytes=measure.bytes,
-                    megabytes_per_second=_rate(measure.bytes, spent),
-                    detail="of the workers' time in the stage measure",
-                )
-            )
 
     def _wide(self, inventory: Inventory) -> tuple[list[Part], dict[str, int]]:
         schema = wide_schema(self.file.project.sources, self.families)
@@ -363,7 +288,7 @@ class _Run:
         yield stage
         stage.seconds = round(time.perf_counter() - started, 3)
         stage.worker_seconds = round(stage.worker_seconds, 3)
-        stage.megabytes_per_second = _rate(stage.bytes, stage.seconds)
+        stage.megabytes_per_second = rate(stage.bytes, stage.seconds)
         self.stages.append(stage)
 
     def _journal(self, status: str, **more: Any) -> None:
@@ -409,59 +334,12 @@ class _LazyEngine:
             self._engine = None
 
 
-def _add_up(stage: Stage, families_seconds: dict[str, float], result: MeasureResult) -> None:
-    stage.items += 1
-    stage.documents += result.documents
-    stage.bytes += result.bytes
-    stage.worker_seconds += result.reading_seconds + sum(result.seconds.values())
-    for name, seconds in {"reading": result.reading_seconds, **result.seconds}.items():
-        families_seconds[name] = families_seconds.get(name, 0.0) + seconds
-
-
 def _close_interrupted_runs(store: Store) -> None:
     """Mark runs that were killed: their entries still say that they are running, while we hold the lock."""
     for name, entry in store.journal.entries("runs").items():
         if entry["status"] == "running":
             error = "its process ended before it did; what it had committed was kept"
             store.journal.write("runs", name, {**entry, "status": "killed", "error": error})
-
-
-def _present(inventory: Inventory) -> dict[str, list[str]]:
-    present: dict[str, list[str]] = {}
-    for state in inventory.states:
-        present.setdefault(state.source.name, []).append(state.shard.key)
-    return present
-
-
-def _model_rows(file: ProjectFile, measured: Sequence[Family]) -> list[dict[str, Any]]:
-    """Return the rows of the table `models`: which file, by its hash, made which column."""
-    measure = file.project.measure
-    models: list[tuple[str, str, str, str | None]] = []
-    if measure.language is not None:
-        models.append(("language", "language", measure.language.model, None))
-    models += [(name, "score", score.model, score.label) for name, score in measure.scores.items()]
-    hashes = {family.name: family.definition() for family in measured}
-    rows = []
-    for name, role, model, label in models:
-        path = model_path(file, model, "measure")
-        card = Path(f"{path}.card.json")
-        definition = hashes["language" if role == "language" else f"score-{name}"]
-        rows.append(
-            {
-                "name": name,
-                "role": role,
-                "file": model,
-                "sha256": definition["model"],
-                "label": label,
-                "card": card.read_text() if card.is_file() else None,
-            }
-        )
-    tokenizer = hashes["tokens"]["tokenizer"]
-    return [*rows, {"name": "tokens", "role": "tokenizer", "file": measure.tokenizer, "sha256": tokenizer}]
-
-
-def _rate(size: int, seconds: float) -> float | None:
-    return round(size / seconds / 1e6, 1) if size and seconds else None
 
 
 def _iso(moment: datetime) -> str:

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from datamix.catalog.query import query
-from datamix.pipeline.run import RunOptions, Summary, run
+from datamix.pipeline.report import Summary
+from datamix.pipeline.run import RunOptions, run
 from datamix.spec.project import read_project
 
 BYTE_FOLDERS = ("signals", "wide", "dedup", "decisions", "plans", "tokens")

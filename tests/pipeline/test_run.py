@@ -47,7 +47,9 @@ def test_counts_balance_and_nothing_is_lost(make_project: Make) -> None:
 
 def test_copies_lose_to_the_preferred_original_and_name_it(make_project: Make) -> None:
     root = make_project(
-        change=lambda text: text.replace("filters: [{gopher-datatrove: {min_alpha_words: 0.5}}, fineweb]", "").replace(", exempt: [fineweb]", "")
+        change=lambda text: text.replace("filters: [{gopher-datatrove: {min_alpha_words: 0.5}}, fineweb]", "").replace(
+            ", exempt: [fineweb]", ""
+        )
     )
     run_local(root)
     copies = ask(
@@ -57,7 +59,7 @@ def test_copies_lose_to_the_preferred_original_and_name_it(make_project: Make) -
     )
     assert len(copies) == 27
     for copy in copies:
-        kind, _, name = copy["id"].partition("/")
+        _, _, name = copy["id"].partition("/")
         assert copy["keeper"] == name
         assert copy["kept"]
         assert not copy["is_keeper"]
@@ -78,8 +80,8 @@ def test_every_drop_has_its_comparison_with_value_and_threshold(make_project: Ma
     run_local(root)
     missing = ask(
         root,
-        "SELECT d.doc_id, reason FROM documents d, unnest(d.reasons) AS r(reason) WHERE NOT starts_with(reason, 'dedup.') "
-        "AND NOT EXISTS (SELECT 1 FROM decisions x WHERE x.doc_id = d.doc_id AND x.pack || '.' || x.rule = reason)",
+        "SELECT d.doc_id, reason FROM documents d, unnest(d.reasons) AS r(reason) "
+        "WHERE NOT starts_with(reason, 'dedup.') AND NOT EXISTS (SELECT 1 FROM decisions x WHERE x.doc_id = d.doc_id AND x.pack || '.' || x.rule = reason)",
     )
     assert missing == []
     rows = ask(root, "SELECT * FROM decisions WHERE rule = 'short'")
@@ -216,7 +218,7 @@ def test_a_second_writer_is_told_who_holds_the_store(make_project: Make, monkeyp
     root = make_project()
     run_local(root)
     monkeypatch.setattr("datamix.storage.store.LOCK_TIMEOUT_S", 0.2)
-    with Store.open(root / "store").lock(), pytest.raises(StoreError, match="process [0-9]+ is writing the store"):
+    with Store.open(root / "store").lock(), pytest.raises(StoreError, match=r"process [0-9]+ is writing the store"):
         run_local(root)
 
 

@@ -1,0 +1,102 @@
+"""What a run tells: how far it is, what each stage took, what it came to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from datamix.pipeline.decide import EXACT_REASON, NEAR_REASON, Counts
+from datamix.pipeline.measure import MeasureResult
+
+
+class Progress(Protocol):
+    """Who is told how far a run is."""
+
+    def stage(self, name: str, total: int | None) -> None:
+        """A stage of `total` steps begins."""
+
+    def advance(self, steps: int = 1) -> None:
+        """Steps of the stage ended."""
+
+
+@dataclass
+class Stage:
+    """What one stage of a run took."""
+
+    stage: str
+    seconds: float = 0.0
+    worker_seconds: float = 0.0
+    items: int = 0
+    documents: int = 0
+    bytes: int = 0
+    megabytes_per_second: float | None = None
+    detail: str | None = None
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a run came to. `documents = kept + dropped + quarantined`."""
+
+    run_id: str
+    counts: Counts
+    quarantined: int
+    seconds: float
+    shards_measured: int
+    stages: tuple[Stage, ...]
+    sample: str | None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the object that `datamix run --json` prints."""
+        dropped = self.counts.dropped
+        return {
+            "run_id": self.run_id,
+            "documents": self.counts.documents + self.quarantined,
+            "kept": self.counts.kept,
+            "dropped": dropped,
+            "quarantined": self.quarantined,
+            "duplicates": {"exact": dropped.get(EXACT_REASON, 0), "near": dropped.get(NEAR_REASON, 0)},
+            "bytes": self.counts.bytes,
+            "tokens": self.counts.tokens,
+            "seconds": round(self.seconds, 3),
+            "shards_measured": self.shards_measured,
+            "sample": self.sample,
+        }
+
+
+class MeasureLog:
+    """Adds up what the measure tasks of a run took, family by family."""
+
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+        self._seconds: dict[str, float] = {}
+
+    def add(self, result: MeasureResult) -> None:
+        """Take note of one task."""
+        stage = self._stage
+        stage.items += 1
+        stage.documents += result.documents
+        stage.bytes += result.bytes
+        for name, seconds in {"reading": result.reading_seconds, **result.seconds}.items():
+            stage.worker_seconds += seconds
+            self._seconds[name] = self._seconds.get(name, 0.0) + seconds
+
+    def families(self) -> list[Stage]:
+        """Return a stage for each family, dearest first: which signal costs how much of the workers' time."""
+        whole = self._stage
+        return [
+            Stage(
+                f"{whole.stage}.{name}",
+                worker_seconds=round(seconds, 3),
+                items=whole.items,
+                documents=whole.documents,
+                bytes=whole.bytes,
+                megabytes_per_second=rate(whole.bytes, seconds),
+                detail="of the workers' time in the stage measure",
+            )
+            for name, seconds in sorted(self._seconds.items(), key=lambda item: -item[1])
+        ]
+
+
+def rate(size: int, seconds: float) -> float | None:
+    """Return megabytes a second, None where nothing was moved or no time passed."""
+    return round(size / seconds / 1e6, 1) if size and seconds else None

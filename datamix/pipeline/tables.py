@@ -1,0 +1,222 @@
+"""The rows of the catalog's tables, from the entries of the journal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from datamix.pipeline.commits import Commits
+from datamix.pipeline.inventory import ShardState
+from datamix.pipeline.measure import QUARANTINE
+from datamix.signals.family import Family
+from datamix.signals.registry import model_path
+from datamix.spec.project import ProjectFile
+from datamix.storage.parts import read_part
+from datamix.storage.store import Store, canonical_json
+
+Rows = dict[str, list[dict[str, Any]]]
+Entries = Mapping[str, Mapping[str, Any]]
+
+
+def run_rows(runs: Entries) -> Rows:
+    """Return the rows of `runs` and `stages`."""
+    own = (
+        "run_id", "command", "started", "ended", "seconds", "status", "datamix_version", "engine", "workers", "sample",
+        "project_hash", "error",
+    )  # fmt: skip
+    counted = ("documents", "kept", "quarantined", "bytes", "tokens", "shards_measured")
+    table, stages = [], []
+    for run in runs.values():
+        summary = run.get("summary") or {}
+        table.append({**{key: run.get(key) for key in own}, **{key: summary.get(key) for key in counted}})
+        stages += [
+            {"run_id": run["run_id"], "position": position, **stage} for position, stage in enumerate(run["stages"], 1)
+        ]
+    return {"runs": table, "stages": stages}
+
+
+def shard_rows(
+    store: Store, commits: Commits, present_shards: Mapping[str, Sequence[str]], definitions: Mapping[str, Any]
+) -> Rows:
+    """Return the rows of `shards`, `parts` and `quarantine`.
+
+    Args:
+        store: for the quarantined entries.
+        commits: all that was measured.
+        present_shards: keys of the shards whose input is there, by source.
+        definitions: what each fingerprint of a part stands for.
+    """
+    shards: dict[tuple[str, str], dict[str, Any]] = {}
+    parts: list[dict[str, Any]] = []
+    quarantine: list[dict[str, Any]] = []
+    present = {(source, key) for source, keys in present_shards.items() for key in keys}
+    for commit in commits.all:
+        shard = commit.shard
+        where = {"source": shard.source, "shard": shard.key}
+        row = {
+            **where,
+            "file": shard.file.path,
+            "kind": shard.file.kind,
+            "start_position": shard.start,
+            "end_position": shard.stop,
+            "file_bytes": shard.file.size,
+            "identity": canonical_json(shard.identity()).decode(),
+            "content_hash": commit.content_hash,
+            "documents": commit.documents,
+            "quarantined": commit.quarantined,
+            "bytes": commit.bytes,
+            "present": (shard.source, shard.key) in present,
+            "run_id": commit.run_id,
+        }
+        known = shards.get((shard.source, shard.key))
+        if known is None or commit.run_id >= known["run_id"]:
+            shards[shard.source, shard.key] = row
+        for measured in commit.parts:
+            definition = definitions.get(measured.definition)
+            parts.append(
+                {
+                    "family": measured.family,
+                    **where,
+                    "fingerprint": measured.definition,
+                    "definition": canonical_json(definition).decode() if definition else None,
+                    "path": measured.part.path,
+                    "rows": measured.part.rows,
+                    "bytes": measured.part.bytes,
+                    "hash": measured.part.hash,
+                    "seconds": measured.seconds,
+                    "sample": measured.sample,
+                    "run_id": commit.run_id,
+                }
+            )
+            if measured.family == QUARANTINE and measured.part.rows and row["present"]:
+                entries = read_part(store.folder, measured.part.path).to_pylist()
+                quarantine += [{**where, "file": shard.file.path, **_quarantine_row(entry)} for entry in entries]
+    unique = {tuple(sorted(entry.items())): entry for entry in quarantine}
+    return {"shards": list(shards.values()), "parts": parts, "quarantine": list(unique.values())}
+
+
+def _quarantine_row(entry: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "line": entry["row"] + 1,
+        "byte_offset": entry["offset"],
+        "reason": entry["reason"],
+        "detail": entry["detail"],
+        "documents": entry["documents"],
+    }
+
+
+def plan_rows(plans: Entries) -> Rows:
+    """Return the rows of `mixtures`, `plans` and `phases`."""
+    mixtures: dict[tuple[str, str], dict[str, Any]] = {}
+    table, phases = [], []
+    for plan in plans.values():
+        ledger = plan["ledger"]
+        mixtures[ledger["name"], plan["spec_hash"]] = {
+            "mixture": ledger["name"],
+            "spec_hash": plan["spec_hash"],
+            "file": plan["file"],
+            "spec": canonical_json(plan["spec"]).decode(),
+        }
+        table.append(
+            {
+                "plan": plan["plan"],
+                "mixture": ledger["name"],
+                "created": plan["created"],
+                "tokens": ledger["tokens"],
+                "sequences": ledger["sequences"],
+                "sequence_length": plan["sequence_length"],
+                "seed": plan["seed"],
+                "path": plan["path"],
+                "pins": canonical_json(plan["pins"]).decode(),
+                "warnings": ledger["warnings"],
+            }
+        )
+        for position, phase in enumerate(ledger["phases"], 1):
+            for component, counts in phase["components"].items():
+                phases.append(
+                    {
+                        "plan": plan["plan"],
+                        "position": position,
+                        "phase": phase["name"],
+                        "start_sequence": phase["start"],
+                        "end_sequence": phase["end"],
+                        "component": component,
+                        **counts,
+                    }
+                )
+    return {"mixtures": list(mixtures.values()), "plans": table, "phases": phases}
+
+
+def job_rows(entries: Entries) -> Rows:
+    """Return the rows of `jobs` and `schedules`."""
+    jobs = list(entries.values())
+    schedules: dict[str, dict[str, Any]] = {}
+    for job in sorted(jobs, key=lambda entry: entry.get("due") or ""):
+        if job.get("schedule"):
+            schedules[job["schedule"]] = {
+                "schedule": job["schedule"],
+                "cron": job.get("cron"),
+                "timezone": job.get("timezone"),
+                "last_due": job["due"],
+                "last_job": job["job"],
+            }
+    columns = (
+        "job", "schedule", "due", "address", "command", "submitted", "ended", "status", "exit_code", "message",
+        "log_tail",
+    )  # fmt: skip
+    return {
+        "jobs": [{column: job.get(column) for column in columns} for job in jobs],
+        "schedules": list(schedules.values()),
+    }
+
+
+def source_rows(file: ProjectFile, states: Sequence[ShardState], repeated: Mapping[str, int]) -> list[dict[str, Any]]:
+    """Return the rows of the table `sources`."""
+    rows = []
+    for source in file.project.sources:
+        own = [state for state in states if state.source.name == source.name]
+        commits = [state.commits[QUARANTINE] for state in own]
+        rows.append(
+            {
+                "source": source.name,
+                "domain": source.domain_name,
+                "license": source.license,
+                "priority": source.priority,
+                "exempt": list(source.exempt),
+                "path": list(source.path),
+                "files": len({state.shard.file.path for state in own}),
+                "shards": len(own),
+                "documents": sum(commit.documents for commit in commits),
+                "quarantined": sum(commit.quarantined for commit in commits),
+                "bytes": sum(commit.bytes for commit in commits),
+                "repeated_ids": repeated.get(source.name, 0),
+            }
+        )
+    return rows
+
+
+def model_rows(file: ProjectFile, measured: Sequence[Family]) -> list[dict[str, Any]]:
+    """Return the rows of the table `models`: which file, by its hash, made which column."""
+    measure = file.project.measure
+    models: list[tuple[str, str, str, str | None]] = []
+    if measure.language is not None:
+        models.append(("language", "language", measure.language.model, None))
+    models += [(name, "score", score.model, score.label) for name, score in measure.scores.items()]
+    hashes = {column.name: family.definition() for family in measured for column in family.columns}
+    rows = []
+    for name, role, model, label in models:
+        path = model_path(file, model, "measure")
+        card = Path(f"{path}.card.json")
+        rows.append(
+            {
+                "name": name,
+                "role": role,
+                "file": model,
+                "sha256": hashes[name]["model"],
+                "label": label,
+                "card": card.read_text() if card.is_file() else None,
+            }
+        )
+    tokenizer = hashes["tokens"]["tokenizer"]
+    return [*rows, {"name": "tokens", "role": "tokenizer", "file": measure.tokenizer, "sha256": tokenizer}]
