@@ -81,7 +81,8 @@ def test_every_drop_has_its_comparison_with_value_and_threshold(make_project: Ma
     missing = ask(
         root,
         "SELECT d.doc_id, reason FROM documents d, unnest(d.reasons) AS r(reason) "
-        "WHERE NOT starts_with(reason, 'dedup.') AND NOT EXISTS (SELECT 1 FROM decisions x WHERE x.doc_id = d.doc_id AND x.pack || '.' || x.rule = reason)",
+        "WHERE NOT starts_with(reason, 'dedup.') "
+        "AND NOT EXISTS (SELECT 1 FROM decisions x WHERE x.doc_id = d.doc_id AND x.pack || '.' || x.rule = reason)",
     )
     assert missing == []
     rows = ask(root, "SELECT * FROM decisions WHERE rule = 'short'")
