@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -13,7 +15,8 @@ Offsets = npt.NDArray[np.int64]
 def text_buffers(texts: pa.LargeStringArray) -> tuple[Bytes, Offsets]:
     """Return a text column as (data uint8 [n_bytes], offsets int64 [n + 1]); text i is data[offsets[i]:offsets[i + 1]].
 
-    Both are views of the Arrow buffers; offsets need not start at 0, since a slice shares its parent's buffers.
+    Both are read-only views of the Arrow buffers, so that kernels compile for one type only; offsets need not start at
+    0, since a slice shares its parent's buffers.
 
     Raises:
         TypeError: `texts` is not of type large_string or large_binary, or holds nulls.
@@ -23,9 +26,12 @@ def text_buffers(texts: pa.LargeStringArray) -> tuple[Bytes, Offsets]:
     if texts.null_count:
         raise TypeError("expected no nulls: documents without text are quarantined before they are measured")
     _, offsets, data = texts.buffers()
-    start = texts.offset
-    all_offsets = (
-        np.frombuffer(offsets, dtype=np.int64) if offsets is not None and offsets.size else np.zeros(1, np.int64)
-    )
-    view = all_offsets[start : start + len(texts) + 1]
-    return (np.frombuffer(data, dtype=np.uint8) if data is not None else np.zeros(0, np.uint8)), view
+    starts = np.frombuffer(offsets, np.int64) if offsets is not None and offsets.size else np.zeros(1, np.int64)
+    content = np.frombuffer(data, np.uint8) if data is not None else np.zeros(0, np.uint8)
+    return _read_only(content), _read_only(starts[texts.offset : texts.offset + len(texts) + 1])
+
+
+def _read_only(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    view = array.view()
+    view.flags.writeable = False
+    return view

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -82,10 +82,11 @@ def take_inventory(
         SpecError: a path matches nothing, or an input lacks a column.
     """
     known = list(dict.fromkeys(commits.shards()))
+    of_families = {family.name: family.definition() for family in families}  # once: a definition reads its model
     states: list[ShardState] = []
     definitions: dict[str, Any] = {}
     for i, source in enumerate(file.project.sources):
-        wanted = _definitions(source, families)
+        wanted = _definitions(source, families, of_families)
         definitions.update({fingerprint(definition): definition for _, definition, _ in wanted})
         try:
             found = shards(discover(source, file.root), source, file.root, max_shard_bytes, known)
@@ -102,14 +103,16 @@ def measure_task(file: ProjectFile, store: Store, state: ShardState, sample: Fra
     return MeasureTask(file.root.resolve(), store.folder, state.source, state.shard, state.missing, sample)
 
 
-def _definitions(source: Source, families: Sequence[Family]) -> list[tuple[str, dict[str, Any], Family | None]]:
+def _definitions(
+    source: Source, families: Sequence[Family], of_families: Mapping[str, dict[str, Any]]
+) -> list[tuple[str, dict[str, Any], Family | None]]:
     """Return (name, definition, family) of all that is measured of a source's documents."""
     everything = reading(source)
     reader = {"reader": everything["version"], "text": everything["text"]}
     return [
         (DOCUMENTS, everything, None),
         (QUARANTINE, reader, None),
-        *((family.name, {**reader, "family": family.name, **family.definition()}, family) for family in families),
+        *((family.name, {**reader, "family": family.name, **of_families[family.name]}, family) for family in families),
     ]
 
 

@@ -15,6 +15,7 @@ import pyarrow as pa
 from datamix.document import ID, base_ids, document_schema, sample_mask
 from datamix.pipeline.commits import Measured
 from datamix.signals.family import Family
+from datamix.signals.scores import ScoreFamily, measure_scores
 from datamix.signals.tokenizers import load_tokenizer
 from datamix.signals.tokens import TokensFamily
 from datamix.spec.project import Source
@@ -108,11 +109,15 @@ def measure_shard(task: MeasureTask) -> MeasureResult:
             result.quarantined += sum(entry.documents for entry in batch.quarantined)
             result.unparsed_created += batch.unparsed_created
             result.bytes += _text_bytes(documents)
+            started = clock()
+            shared = _measure_together(outputs, documents)
+            together = (clock() - started) / max(1, len(shared))
             for output in outputs:
                 started = clock()
-                output.write(documents, quarantined)
                 name = output.wanted.name
-                result.seconds[name] = result.seconds.get(name, 0.0) + clock() - started
+                output.write(documents, quarantined, shared.get(name))
+                spent = clock() - started + (together if name in shared else 0.0)
+                result.seconds[name] = result.seconds.get(name, 0.0) + spent
     result.content_hash = reader.content_hash
     sample = None if task.sample is None else str(task.sample)
     for output in outputs:
@@ -161,12 +166,19 @@ class _Output:
     def __exit__(self, *error: object) -> None:
         self._stack.__exit__(*error)  # type: ignore[arg-type]
 
-    def write(self, documents: pa.Table, quarantined: pa.Table) -> None:
-        """Append what belongs to this part."""
+    @property
+    def shares_words(self) -> bool:
+        """Whether it is a score that can be measured together with others, in one pass over the words."""
+        return isinstance(self.wanted.family, ScoreFamily) and self._reused is None
+
+    def write(self, documents: pa.Table, quarantined: pa.Table, measured: dict[str, pa.Array] | None) -> None:
+        """Append what belongs to this part; `measured` holds its columns where they were measured with others."""
         if self.wanted.name == QUARANTINE:
             self.writer.write(quarantined)
         elif self.wanted.family is None:
             self.writer.write(documents.select(self.schema.names))
+        elif measured is not None:
+            self.writer.write(pa.Table.from_arrays([documents["row"], *measured.values()], schema=self.schema))
         elif documents.num_rows:
             for columns in self._with_reused(documents):
                 self.writer.write(columns)
@@ -192,6 +204,16 @@ class _Output:
         else:
             columns = family.measure(texts)
         return pa.Table.from_arrays([documents["row"], *columns.values()], schema=self.schema)
+
+
+def _measure_together(outputs: Sequence[_Output], documents: pa.Table) -> dict[str, dict[str, pa.Array]]:
+    """Measure all scores in one pass over the words; return their columns by the name of the family."""
+    sharing = [output.wanted.family for output in outputs if output.shares_words]
+    families = [family for family in sharing if isinstance(family, ScoreFamily)]
+    if not families or not documents.num_rows:
+        return {}
+    scores = measure_scores(families, single_chunk(documents["text"]))
+    return {family.name: {family.score: scores[family.score]} for family in families}
 
 
 def single_chunk(column: pa.ChunkedArray) -> pa.Array:

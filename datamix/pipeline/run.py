@@ -58,9 +58,12 @@ def prepare(file: ProjectFile, options: RunOptions) -> tuple[tuple[Family, ...],
 
     Raises:
         SpecError: a model, a pack or a column is missing.
+        ModelError: a model is damaged.
     """
     measured = families(file)
     _refuse_taken_columns(file, measured)
+    for family in measured:
+        family.definition()  # a damaged model is refused here, not in a worker
     schema = wide_schema(file.project.sources, measured)
     exempt = {source.name: source.exempt for source in file.project.sources}
     return measured, Decider(load_packs(file), decidable_columns(schema), exempt)

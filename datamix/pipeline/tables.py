@@ -203,7 +203,7 @@ def model_rows(file: ProjectFile, measured: Sequence[Family]) -> list[dict[str, 
     if measure.language is not None:
         models.append(("language", "language", measure.language.model, None))
     models += [(name, "score", score.model, score.label) for name, score in measure.scores.items()]
-    hashes = {column.name: family.definition() for family in measured for column in family.columns}
+    makers = {column.name: family for family in measured for column in family.columns}
     rows = []
     for name, role, model, label in models:
         path = model_path(file, model, "measure")
@@ -213,10 +213,10 @@ def model_rows(file: ProjectFile, measured: Sequence[Family]) -> list[dict[str, 
                 "name": name,
                 "role": role,
                 "file": model,
-                "sha256": hashes[name]["model"],
+                "sha256": makers[name].definition()["model"],
                 "label": label,
                 "card": card.read_text() if card.is_file() else None,
             }
         )
-    tokenizer = hashes["tokens"]["tokenizer"]
+    tokenizer = makers["tokens"].definition()["tokenizer"]
     return [*rows, {"name": "tokens", "role": "tokenizer", "file": measure.tokenizer, "sha256": tokenizer}]

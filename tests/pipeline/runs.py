@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -40,3 +41,14 @@ def store_bytes(root: Path) -> dict[str, str]:
     store = root / "store"
     files = [file for folder in BYTE_FOLDERS for file in (store / folder).rglob("*") if file.is_file()]
     return {str(file.relative_to(store)): hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
+
+
+def main() -> None:
+    """Run a project in a process of its own: `python -m tests.pipeline.runs ROOT ENGINE WORKERS MAX_SHARD_BYTES`."""
+    root, engine, workers, max_shard_bytes = sys.argv[1:]
+    options = RunOptions("ray" if engine == "ray" else "local", int(workers), max_shard_bytes=int(max_shard_bytes))
+    run(read_project(Path(root)), options, Silent())
+
+
+if __name__ == "__main__":
+    main()
