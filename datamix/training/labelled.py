@@ -65,13 +65,11 @@ def read_labelled(files: Sequence[Path], text_column: str, label_column: str) ->
         frame = _read(file, text_column, label_column)
         usable = frame.drop_nulls().filter(pl.col("text").str.contains(r"\S"))
         frames.append(usable)
-        with file.open("rb") as stream:
-            digest = hashlib.file_digest(stream, "sha256").hexdigest()
         described.append(
             DataFile(
                 file=file.name,
                 bytes=file.stat().st_size,
-                sha256=digest,
+                sha256=hash_of_file(file),
                 documents=len(usable),
                 unusable=len(frame) - len(usable),
                 labels=count_labels(usable["label"].to_list()),
@@ -80,6 +78,12 @@ def read_labelled(files: Sequence[Path], text_column: str, label_column: str) ->
     whole = pl.concat(frames)
     texts = pa.array(whole["text"].to_list(), pa.large_string())
     return Labelled(texts, whole["label"].to_list()), described
+
+
+def hash_of_file(file: Path) -> str:
+    """Return the SHA-256 of a file, in hexadecimal."""
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def count_labels(labels: Sequence[str]) -> dict[str, int]:

@@ -18,7 +18,7 @@ class Parameters(BaseModel):
         shortest_characters: shortest character n-gram of a word; 0 for none.
         longest_characters: longest character n-gram of a word; 0 for none. They catch spellings never seen.
         min_count: occurrences below which a word is unknown.
-        buckets: rows for hashed n-grams before pruning.
+        buckets: rows for hashed n-grams; where they pass `max_bytes`, the weakest are pruned.
         max_bytes: size of the quantised model's file, at most.
         test_share: share of the clusters of near-duplicates that are kept for the evaluation.
         seed: of fastText, and of the hash that splits.
@@ -35,7 +35,7 @@ class Parameters(BaseModel):
     shortest_characters: int = Field(0, ge=0, le=20)
     longest_characters: int = Field(0, ge=0, le=20)
     min_count: int = Field(2, ge=1)
-    buckets: int = Field(500_000, ge=256, le=50_000_000)
+    buckets: int = Field(200_000, ge=256, le=50_000_000)
     max_bytes: int = Field(2_000_000, ge=10_000)
     test_share: float = Field(0.1, gt=0, lt=1)
     seed: int = Field(1, ge=0, lt=2**31)

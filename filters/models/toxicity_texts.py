@@ -1,0 +1,110 @@
+"""The texts that train `toxicity-en.ftz`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import polars as pl
+from groups import BENIGN, GROUPS, HOSTILE, OPENINGS
+from texts import Gathered, body
+
+SETS = ("davidson", "wikitalk_cat", "civil_toxicspans", "olid", "hatemoji")
+"""Labelled comments. Of civil_toxicspans only the toxic ones are taken: some readers flagged the others, too."""
+
+PER_LABEL = 12_000
+_MIN_SEVERITY = "Mild"
+_SETTING_WORDS = 12
+_PROFANITY_REPEATS = 6
+_SENTENCES = 3_000
+
+_CLEAN = {  # file: windows
+    "corpus/web_genres_ewt_webtext": 1500,
+    "corpus/web_dragnet_main_comments": 1500,
+    "corpus/qa_dialogue": 1000,
+    "corpus/news": 800,
+    "corpus/encyclopedic": 800,
+    "corpus/biomed": 800,
+    "corpus/legal_dc_code": 500,
+    "corpus/legal_scotus_oral": 800,
+    "corpus/code": 800,
+    "corpus/software_docs": 800,
+    "corpus/math": 500,
+    "corpus/blog": 500,
+    "corpus/books": 1000,
+    "corpus/web_html_wetlike_en": 500,
+    "quality/textbook_openstax": 1000,
+}
+
+
+def toxicity_texts(folder: Path, sets: Sequence[str] = SETS) -> Gathered:
+    """Gather comments of `sets`, clean text that is no comment, profanities in context, and written sentences."""
+    texts = Gathered(folder)
+    for name in sets:
+        _add_comments(texts, name)
+    _add_clean(texts)
+    _add_profanities(texts)
+    for label, predicates in (("toxic", HOSTILE), ("clean", BENIGN)):
+        sentences = _sentences(texts, predicates)
+        texts.add(label, "groups.py", ((f"{label}{i}", text) for i, text in enumerate(sentences)))
+    return texts
+
+
+def _add_comments(texts: Gathered, name: str) -> None:
+    """Take both labels of a set, the rarer up to twice (of wikitalk_cat four times): no set's style is a label."""
+    frame = texts.read(f"toxicity/{name}")
+    for toxic, label in ((1, "toxic"), (0, "clean")):
+        if label == "clean" and name == "civil_toxicspans":
+            continue
+        rows = frame.filter(pl.col("toxic") == toxic).select("origin", "text").rows()
+        texts.random.shuffle(rows)
+        repeats = 4 if label == "toxic" and name == "wikitalk_cat" else 2
+        chosen = (rows * repeats)[:PER_LABEL]
+        texts.add(label, f"toxicity/{name}", ((str(row), _without_marks(texts, text)) for row, text in chosen))
+
+
+def _without_marks(texts: Gathered, text: str) -> str:
+    """Take the marks of Twitter off most texts, since they tell the set and not the label."""
+    if texts.random.random() < 0.3:
+        return text
+    return re.sub(r"\bRT\b|&amp;|&#\d+;|\bURL\b|@\w+:?|https?://\S+", " ", text)
+
+
+def _add_clean(texts: Gathered) -> None:
+    forum = texts.read("corpus/forum_20newsgroups")
+    texts.add("clean", "corpus/forum_20newsgroups", texts.windows(forum, 3000, shortest=5, longest=60, clean=body))
+    for file, count in _CLEAN.items():
+        frame = texts.read(file)
+        if file == "corpus/web_genres_ewt_webtext":
+            frame = frame.filter(pl.col("label") != "overheard")
+        if file == "corpus/web_dragnet_main_comments":
+            frame = frame.filter(pl.col("label") == "comments")
+        texts.add("clean", file, texts.windows(frame, count, shortest=5, longest=150))
+    short = texts.read("quality/sms_spam_clickbait").filter(pl.col("label") != "spam")
+    rows = short.sample(2500, seed=1).select("origin", "text").rows()
+    texts.add("clean", "quality/sms_spam_clickbait", ((str(row), text) for row, text in rows))
+
+
+def _add_profanities(texts: Gathered) -> None:
+    """Put each profanity of some strength into the beginnings of clean texts."""
+    file = "toxicity/surge_profanity_list"
+    words = texts.read(file).filter(pl.col("label") != _MIN_SEVERITY)["text"].to_list()
+    settings = [text for text, label, _, _ in texts.rows if label == "clean"]
+    placed = []
+    for word in words:
+        for repeat in range(_PROFANITY_REPEATS):
+            setting = texts.random.choice(settings).split()[: texts.random.randint(0, _SETTING_WORDS)]
+            setting.insert(texts.random.randint(0, len(setting)), word)
+            placed.append((f"{word}{repeat}", " ".join(setting)))
+    texts.add("toxic", file, placed)
+
+
+def _sentences(texts: Gathered, predicates: Sequence[str]) -> Iterator[str]:
+    """Write sentences on groups of people: as many benign as hostile, so that to name a group is not toxic."""
+    choose, chance = texts.random.choice, texts.random.random
+    for _ in range(_SENTENCES):
+        sentence = f"{choose(OPENINGS)}{choose(GROUPS)} {choose(predicates)}"
+        if chance() < 0.3:
+            sentence += f" and they {choose(predicates)}"
+        yield sentence + ("." if chance() < 0.4 else "")
