@@ -12,6 +12,8 @@ CREATE TABLE runs (
     workers INTEGER,
     sample VARCHAR,
     project_hash VARCHAR,
+    project VARCHAR,
+    filters VARCHAR,
     documents BIGINT,
     kept BIGINT,
     quarantined BIGINT,

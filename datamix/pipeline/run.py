@@ -17,6 +17,7 @@ from datamix.engine.engine import Engine, EngineName, Item, Result, start_engine
 from datamix.errors import DatamixError, InputError
 from datamix.filters.decide import Decider
 from datamix.filters.packs import load_packs
+from datamix.pipeline.collect import collect_superseded
 from datamix.pipeline.commits import Commit, Commits
 from datamix.pipeline.decide import Counts, count_decisions, decision_definition, write_decisions
 from datamix.pipeline.duplicates import DuplicatesResult, DuplicatesTask, write_edges
@@ -135,6 +136,7 @@ class _Run:
         self._journal("done", summary=summary.to_json(), state=asdict(state))
         with self._stage("publish"):
             publish_catalog(self.store, self.commits)
+        collect_superseded(self.store, state)
         return summary
 
     def _stages(self) -> tuple[Summary, State]:
@@ -309,6 +311,7 @@ class _Run:
             "sample": None if self.options.sample is None else str(self.options.sample),
             "project_hash": fingerprint(self.file.project.model_dump(mode="json")),
             "project": self.file.project.model_dump(mode="json"),
+            "filters": self.decider.definition(),
             "stages": [asdict(stage) for stage in self.stages],
             **more,
         }

@@ -29,7 +29,8 @@ def run_rows(runs: Entries) -> Rows:
     table, stages = [], []
     for run in runs.values():
         summary = run.get("summary") or {}
-        table.append({**{key: run.get(key) for key in own}, **{key: summary.get(key) for key in counted}})
+        stated = {key: canonical_json(run[key]).decode() for key in ("project", "filters")}
+        table.append({**{key: run.get(key) for key in own}, **stated, **{key: summary.get(key) for key in counted}})
         stages += [
             {"run_id": run["run_id"], "position": position, **stage} for position, stage in enumerate(run["stages"], 1)
         ]
