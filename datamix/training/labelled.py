@@ -106,7 +106,7 @@ def _read(file: Path, text_column: str, label_column: str) -> pl.DataFrame:
     for column in (text_column, label_column):
         if column not in frame.columns:
             raise SpecError(
-                f"{file}: no column {column!r}{nearest(column, frame.columns)}; there are: {', '.join(frame.columns)}"
+                f"{file}: no column {column!r} among {', '.join(frame.columns)}{nearest(column, frame.columns)}"
             )
     if frame[text_column].dtype != pl.String:
         raise SpecError(f"{file}: column {text_column!r} holds {frame[text_column].dtype}, not text; name another")

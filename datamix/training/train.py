@@ -107,7 +107,7 @@ def _positive(labels: Sequence[str], positive: str | None) -> str | None:
     if len(labels) < _FEWEST:
         raise SpecError(f"the data has the labels [{listed}]; a classifier needs two or more")
     if positive is not None and positive not in labels:
-        raise SpecError(f"no label {positive!r} in the data{nearest(positive, labels)}; there are: {listed}")
+        raise SpecError(f"no label {positive!r} among those of the data: {listed}{nearest(positive, labels)}")
     if positive is not None or len(labels) > _FEWEST:
         return positive
     usual = [label for label in labels if label.lower() in ("1", "true", "yes")]
