@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 import duckdb
 import pyarrow as pa
 
-from datamix.catalog.query import QUERY_FOLDER, connect, named_query
-from datamix.errors import DatamixError, SpecError
+from datamix.catalog.query import QUERY_FOLDER, connect, named_query, query
+from datamix.errors import DatamixError, QueryError, SpecError, nearest
 from datamix.filters.check import Finding, check_effects, check_packs
 from datamix.filters.packs import FOLDER, load_pack, load_packs
 from datamix.library import find, names
 from datamix.mixtures.components import component_condition
 from datamix.pipeline.commits import Commits
 from datamix.pipeline.inventory import take_inventory
+from datamix.pipeline.prepare import prepare
 from datamix.pipeline.publication import decidable_columns
-from datamix.pipeline.run import RunOptions, prepare
 from datamix.pipeline.wide import wide_schema
 from datamix.signals.family import Family
 from datamix.signals.registry import families
-from datamix.spec.mixture import read_mixture
+from datamix.spec.mixture import read_mixture, read_stock
 from datamix.spec.project import ProjectFile
 from datamix.storage.store import Store
 
@@ -29,24 +28,37 @@ from datamix.storage.store import Store
 def check_project(file: ProjectFile) -> list[Finding]:
     """Check a project: models, sources, packs with their examples, mixtures, named queries, rules without effect.
 
+    Where a model can't be loaded, what rests on measured columns is left for the next check.
+
     Returns:
         What was found, errors first.
-
-    Raises:
-        SpecError: the project file itself can't be read as one.
     """
-    findings = [*_sources(file), *_packs(file), *_mixtures(file), *_queries(file), *_effects(file)]
+    findings = list(_queries(file))
+    try:
+        measured = families(file)
+    except DatamixError as error:
+        findings.append(_error(error))
+    else:
+        findings += _packs(file, measured)
+        broken = any(finding.severity == "error" for finding in findings)
+        findings += _inputs(file, measured)
+        findings += _mixtures(file, measured)
+        if not broken:  # else a run says the same of the same packs
+            findings += _run(file)
     order = {"error": 0, "warning": 1, "note": 2}
     return sorted(findings, key=lambda finding: order[finding.severity])
 
 
-def _sources(file: ProjectFile) -> Iterator[Finding]:
+def _error(error: DatamixError | str) -> Finding:
+    return Finding("-", None, str(error), "error")
+
+
+def _inputs(file: ProjectFile, measured: Sequence[Family]) -> Iterator[Finding]:
     store = Store(file.store_folder)
     try:
-        measured, _ = prepare(file, RunOptions())
         inventory = take_inventory(file, measured, store, Commits(store.journal), None)
     except DatamixError as error:
-        yield Finding("-", None, str(error), "error")
+        yield _error(error)
         return
     for state in inventory.states:
         if state.shard.file.error is not None:
@@ -55,13 +67,22 @@ def _sources(file: ProjectFile) -> Iterator[Finding]:
             )
 
 
-def _packs(file: ProjectFile) -> list[Finding]:
-    measured = families(file)
+def _packs(file: ProjectFile, measured: Sequence[Family]) -> list[Finding]:
+    """Check the packs that the project uses, and those of its own and of the library that it does not."""
+    findings = []
+    try:
+        packs = [*load_packs(file)]
+    except SpecError as error:
+        findings.append(_error(error))
+        packs = []
+    for name in sorted(names(file.root, FOLDER, ".yaml") - {pack.name for pack in packs}):
+        try:
+            packs.append(load_pack(file.root, name))
+        except SpecError as error:
+            if str(error) not in (finding.message for finding in findings):
+                findings.append(_error(error))
     columns = decidable_columns(wide_schema(file.project.sources, measured))
-    used = load_packs(file)
-    others = sorted(names(file.root, FOLDER, ".yaml") - {pack.name for pack in used})
-    packs = [*used, *(load_pack(file.root, name) for name in others)]
-    return check_packs(packs, columns, lambda texts: _measure(measured, texts))
+    return findings + check_packs(packs, columns, lambda texts: _measure(measured, texts))
 
 
 def _measure(measured: Sequence[Family], texts: Sequence[str]) -> pa.Table:
@@ -73,44 +94,61 @@ def _measure(measured: Sequence[Family], texts: Sequence[str]) -> pa.Table:
     return pa.table(columns)
 
 
-def _mixtures(file: ProjectFile) -> Iterator[Finding]:
-    own = sorted((file.root / "mixtures").glob("*.yaml"))
-    columns = [*decidable_columns(wide_schema(file.project.sources, families(file))), *_DECIDED]
-    for spec in own:
-        if spec.name.endswith(".stock.yaml"):
-            continue
+def _mixtures(file: ProjectFile, measured: Sequence[Family]) -> Iterator[Finding]:
+    columns = [*decidable_columns(wide_schema(file.project.sources, measured)), *_DECIDED]
+    sources = {source.name for source in file.project.sources}
+    domains = {source.domain_name for source in file.project.sources}
+    for spec in sorted((file.root / "mixtures").glob("*.yaml")):
         try:
-            mixture = read_mixture(spec)
-            for name, component in mixture.components.items():
+            if spec.name.endswith(".stock.yaml"):
+                read_stock(spec)
+                continue
+            for name, component in read_mixture(spec).components.items():
                 component_condition(name, component, columns)
+                for kind, wanted, known in (
+                    ("source", component.source, sources), ("domain", component.domain, domains)
+                ):  # fmt: skip
+                    if wanted is not None and wanted not in known:
+                        yield Finding(
+                            "-",
+                            None,
+                            f"{spec}: component {name!r} wants the {kind} {wanted!r}, which datamix.yaml does not have"
+                            f"{nearest(wanted, known)}; it can be planned from a stock file only",
+                            "warning",
+                        )
         except SpecError as error:
-            where = "" if error.file else f"{spec}: "
-            yield Finding("-", None, f"{where}{error}", "error")
+            yield _error(error if error.file else f"{spec}: {error}")
 
 
 _DECIDED = ("doc_id", "domain", "kept", "reasons", "cluster_id", "cluster_size", "is_keeper")
 
 
 def _queries(file: ProjectFile) -> Iterator[Finding]:
+    """Parse the named queries, and bind them to the catalog where there is one."""
+    catalog = file.store_folder / "catalog.duckdb"
+    for name in sorted(names(file.root, QUERY_FOLDER, ".sql")):
+        text = named_query(file.root, name)
+        try:
+            if catalog.is_file():
+                query(catalog, f"EXPLAIN {text}")
+            else:
+                duckdb.extract_statements(text)
+        except (QueryError, duckdb.Error) as error:
+            where = find(file.root, QUERY_FOLDER, name, ".sql")
+            yield _error(f"{where}: {str(error).strip().splitlines()[0]}")
+
+
+def _run(file: ProjectFile) -> list[Finding]:
+    """Prepare a run, and look at what its rules would do to the documents that the last one measured."""
+    try:
+        _, decider = prepare(file)
+    except DatamixError as error:
+        return [_error(error)]
     catalog = file.store_folder / "catalog.duckdb"
     if not catalog.is_file():
-        return
-    with connect(catalog) as connection:
-        for name in sorted(names(file.root, QUERY_FOLDER, ".sql")):
-            try:
-                connection.execute(f"EXPLAIN {named_query(file.root, name)}")
-            except duckdb.Error as error:
-                where = find(file.root, QUERY_FOLDER, name, ".sql")
-                yield Finding("-", None, f"{where}: {str(error).strip().splitlines()[0]}", "error")
-
-
-def _effects(file: ProjectFile) -> list[Finding]:
-    catalog: Path = file.store_folder / "catalog.duckdb"
-    if not catalog.is_file():
         return []
-    _, decider = prepare(file, RunOptions())
     with connect(catalog) as connection:
         try:
             return check_effects(decider, connection, "documents")
-        except duckdb.Error:  # a pack names what the last run had not measured yet
+        except duckdb.BinderException:  # a pack names what the last run had not measured yet
             return []

@@ -16,7 +16,6 @@ from datamix.dedup.edges import Edges
 from datamix.dedup.exact import exact_groups
 from datamix.dedup.keepers import EXACT, NEAR, elect, preference_rank
 from datamix.document import ID
-from datamix.errors import SpecError, nearest
 from datamix.filters.decide import Decider
 from datamix.spec.project import Dedup, Source
 from datamix.storage.parts import Part, read_part, write_part
@@ -109,9 +108,6 @@ def write_decisions(
         wide: the wide parts.
         edges: the part with verified pairs.
         path: of the part to write.
-
-    Raises:
-        SpecError: `prefer` names a column that is not measured.
     """
     keys = _preference_columns(store, dedup, sources, wide)
     relation = f"(SELECT * FROM read_parquet({_list(store, wide)}))"
@@ -183,12 +179,6 @@ def count_decisions(store: Store, wide: Sequence[str], decisions: str) -> Counts
 def _preference_columns(store: Store, dedup: Dedup, sources: Sequence[Source], wide: Sequence[str]) -> pl.DataFrame:
     """Return the columns that `preference_rank` needs, in the order of the wide parts."""
     known = pq.read_schema(store.folder / wide[0]).names
-    for preference in dedup.prefer:
-        if preference.column not in (*known, "priority"):
-            raise SpecError(
-                f"datamix.yaml: dedup.prefer names {preference.column!r}, which is not measured"
-                f"{nearest(preference.column, known)}; add it under `measure:`, or leave it out"
-            )
     names = dict.fromkeys(["doc_id", "text_hash", "source", *(p.column for p in dedup.prefer if p.column in known)])
     table = pa.concat_tables([read_part(store.folder, part, list(names)) for part in wide])
     keys = pl.DataFrame(table.set_column(0, "doc_id", table["doc_id"].cast(pa.binary())))

@@ -6,7 +6,8 @@ from typing import Any
 
 from datamix.pipeline.commits import Commits
 from datamix.pipeline.inventory import ShardState, take_inventory
-from datamix.pipeline.run import RunOptions, prepare
+from datamix.pipeline.prepare import prepare
+from datamix.pipeline.run import RunOptions
 from datamix.spec.project import ProjectFile
 from datamix.storage.store import Store
 
@@ -17,7 +18,7 @@ def preview(file: ProjectFile, options: RunOptions) -> dict[str, Any]:
     Raises:
         SpecError: the project can't be run as it is written.
     """
-    families, _ = prepare(file, options)
+    families, _ = prepare(file)
     store = Store(file.store_folder)
     commits = Commits(store.journal)
     inventory = take_inventory(file, families, store, commits, options.sample, options.max_shard_bytes)

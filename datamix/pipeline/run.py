@@ -12,23 +12,22 @@ from fractions import Fraction
 from typing import Any
 
 from datamix import __version__
-from datamix.document import CARRIED
 from datamix.engine.engine import Engine, EngineName, Item, Result, start_engine
 from datamix.errors import DatamixError, InputError
 from datamix.filters.decide import Decider
-from datamix.filters.packs import load_packs
 from datamix.pipeline.collect import collect_superseded
 from datamix.pipeline.commits import Commit, Commits
 from datamix.pipeline.decide import Counts, count_decisions, decision_definition, write_decisions
 from datamix.pipeline.duplicates import DuplicatesResult, DuplicatesTask, write_edges
 from datamix.pipeline.inventory import Inventory, measure_task, take_inventory
 from datamix.pipeline.measure import QUARANTINE, measure_shard, warm
-from datamix.pipeline.publication import DOCUMENT_COLUMNS, State, decidable_columns, document_columns, publish_catalog
+from datamix.pipeline.prepare import prepare
+from datamix.pipeline.publication import State, document_columns, publish_catalog
 from datamix.pipeline.report import MeasureLog, Progress, Stage, Summary, rate
 from datamix.pipeline.tables import model_rows, source_rows
 from datamix.pipeline.wide import WideResult, WideTask, group_shards, shard_parts, wide_schema, write_wide
 from datamix.signals.family import Family
-from datamix.signals.registry import families, wide_columns
+from datamix.signals.registry import wide_columns
 from datamix.spec.project import ProjectFile
 from datamix.storage.parts import Part
 from datamix.storage.shards import MAX_BYTES
@@ -54,35 +53,6 @@ class RunOptions:
     command: str = "run"
 
 
-def prepare(file: ProjectFile, options: RunOptions) -> tuple[tuple[Family, ...], Decider]:
-    """Load what a run needs and find what is wrong with it before any text is read.
-
-    Raises:
-        SpecError: a model, a pack or a column is missing.
-        ModelError: a model is damaged.
-    """
-    measured = families(file)
-    _refuse_taken_columns(file, measured)
-    for family in measured:
-        family.definition()  # a damaged model is refused here, not in a worker
-    schema = wide_schema(file.project.sources, measured)
-    exempt = {source.name: source.exempt for source in file.project.sources}
-    return measured, Decider(load_packs(file), decidable_columns(schema), exempt)
-
-
-def _refuse_taken_columns(file: ProjectFile, measured: tuple[Family, ...]) -> None:
-    """Refuse carried columns with the name of another column of `documents`."""
-    taken = {column.name for column in wide_columns(measured)} | set(DOCUMENT_COLUMNS)
-    for i, source in enumerate(file.project.sources):
-        for j, name in enumerate(source.columns):
-            if name in taken - set(CARRIED):
-                raise file.document.error(
-                    f"source {source.name!r} carries a column {name!r}, which is the name of another column of "
-                    "`documents`; rename it in the files, or leave it out of `columns`",
-                    "sources", i, "columns", j,
-                )  # fmt: skip
-
-
 def run(file: ProjectFile, options: RunOptions, progress: Progress) -> Summary:
     """Bring the store up to what the project says, and publish the catalog.
 
@@ -91,7 +61,7 @@ def run(file: ProjectFile, options: RunOptions, progress: Progress) -> Summary:
         StoreError: another process writes the store, or it is damaged.
     """
     started = time.perf_counter()
-    measured, decider = prepare(file, options)
+    measured, decider = prepare(file)
     store = Store.create(file.store_folder)
     with store.lock():
         store.collect_orphans()

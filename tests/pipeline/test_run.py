@@ -227,7 +227,7 @@ def test_errors_name_file_and_line_before_anything_is_read(make_project: Make) -
     cases = {
         "data/help.jsonl": ("data/hlep.jsonl", r"datamix.yaml:4: .*matches no file.*'help.jsonl'"),
         "columns: [url]": ("columns: [words]", r"datamix.yaml:4: .*'words'"),
-        "priority desc, words": ("priority desc, wrods", r"prefer names 'wrods'.*'words'"),
+        "priority desc, words": ("priority desc, wrods", r"datamix.yaml:10: .*prefer names 'wrods'.*'words'"),
         "{gopher-datatrove: {min": ("{gopher-datatrov: {min", r"datamix.yaml:11: .*'gopher-datatrove'"),
         "{tokenizer: bytes}": ("{tokenizer: missing.json}", r"datamix.yaml:7: no tokenizer"),
     }
