@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
+
+# The first example of a property may compile kernels for seconds.
+hypothesis.settings.register_profile("datamix", deadline=None)
+hypothesis.settings.load_profile("datamix")
 
 
 @pytest.fixture(scope="session")

@@ -15,6 +15,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from datamix.errors import StoreError
 from datamix.library import library_folder
 from datamix.storage.files import atomic
 
@@ -52,26 +53,38 @@ def publish(store: Path, rows: Rows, views: Views | None) -> None:
         store: the store's folder, absolute: the views name their parts by absolute paths.
         rows: dicts by table name; keys are column names, missing ones become NULL. Times are ISO text in UTC.
         views: None where nothing was decided yet; then there are tables only.
+
+    Raises:
+        StoreError: the disk is full or the folder can't be written; the old catalog is intact.
     """
     target = store / "catalog.duckdb"
     with atomic(target) as temporary:
-        with duckdb.connect() as connection:
-            connection.execute(f"ATTACH {quote(str(temporary))} AS next (STORAGE_VERSION '{STORAGE_VERSION}')")
-            connection.execute("USE next")
-            for statement in _schema():
-                connection.execute(statement)
-            for table, entries in rows.items():
-                _insert(connection, table, entries)
-            if views is not None:
-                for statement in _views(store, views):
-                    connection.execute(statement)
-            connection.execute("CHECKPOINT next")
-            connection.execute("USE memory")
-            connection.execute("DETACH next")
+        try:
+            _build(temporary, rows, [] if views is None else _views(store, views))
+        except duckdb.IOException as error:
+            raise StoreError(
+                f"can't write {target}: {str(error).splitlines()[0]}; nothing that was there has changed"
+            ) from None
+        finally:
+            temporary.with_name(temporary.name + ".wal").unlink(missing_ok=True)
+        temporary.chmod(READ_ONLY_MODE)
         # A reader that opened the old version read-write may have left its log, which does not fit the next one.
         target.with_name(target.name + ".wal").unlink(missing_ok=True)
-        Path(str(temporary) + ".wal").unlink(missing_ok=True)
-    target.chmod(READ_ONLY_MODE)
+
+
+def _build(file: Path, rows: Rows, views: Sequence[str]) -> None:
+    with duckdb.connect() as connection:
+        connection.execute(f"ATTACH {quote(str(file))} AS next (STORAGE_VERSION '{STORAGE_VERSION}')")
+        connection.execute("USE next")
+        for statement in _schema():
+            connection.execute(statement)
+        for table, entries in rows.items():
+            _insert(connection, table, entries)
+        for statement in views:
+            connection.execute(statement)
+        connection.execute("CHECKPOINT next")
+        connection.execute("USE memory")
+        connection.execute("DETACH next")
 
 
 def _schema() -> list[str]:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import re
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pyarrow as pa
 
+from datamix.catalog.statement import reading_statement
 from datamix.errors import QueryError, StoreError, nearest
 from datamix.library import find, names
 
@@ -28,11 +31,20 @@ def connect(catalog: Path) -> duckdb.DuckDBPyConnection:
     if not catalog.is_file():
         raise StoreError(f"there is no catalog at {catalog} yet; `datamix run` makes it")
     try:
-        return duckdb.connect(str(catalog), read_only=True)
+        connection = duckdb.connect(str(catalog), read_only=True)
+        connection.execute("SET python_enable_replacements = false")  # a name means a view, never a Python variable
+        if connection.execute("SELECT current_setting('temp_directory')").fetchone() != (_spill_folder(),):
+            connection.execute("SET temp_directory = ?", [_spill_folder()])  # refused once it was used
     except duckdb.Error as error:
         raise StoreError(
             f"{catalog} can't be opened ({_first_line(error)}); `datamix catalog rebuild` makes it anew"
         ) from None
+    return connection
+
+
+def _spill_folder() -> str:
+    """Where large questions spill; DuckDB's default is a folder inside the store, which readers never write."""
+    return str(Path(tempfile.gettempdir()) / f"datamix-duckdb-{os.getpid()}")
 
 
 def query(catalog: Path, sql: str, parameters: dict[str, Any] | list[Any] | None = None) -> pa.Table:
@@ -41,18 +53,10 @@ def query(catalog: Path, sql: str, parameters: dict[str, Any] | list[Any] | None
     Raises:
         QueryError: it is no statement, more than one, writes, or DuckDB refused it; names the nearest view.
     """
-    try:
-        statements = duckdb.extract_statements(sql)
-    except duckdb.Error as error:
-        raise QueryError(_sentence(error)) from None
-    if len(statements) != 1:
-        raise QueryError(f"expected one SQL statement, found {len(statements)}")
-    reading = (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN)
-    if statements[0].type not in reading:
-        raise QueryError("the catalog is read-only: the statement must be a SELECT, DESCRIBE, SHOW or EXPLAIN")
+    checked = reading_statement(sql)
     with connect(catalog) as connection:
         try:
-            return connection.sql(sql, params=parameters).to_arrow_table()
+            return connection.sql(checked, params=parameters).to_arrow_table()
         except duckdb.Error as error:
             raise QueryError(_sentence(error)) from None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 
 from datamix.engine.engine import WORKER_ENVIRONMENT, Item, Result
@@ -30,18 +30,15 @@ class LocalEngine:
         if self.workers == 1:
             yield from ((i, task(item)) for i, item in enumerate(items))
             return
-        if self._pool is None:
-            # spawn: polars, numba and Arrow have threads, which a forked child inherits locked.
-            self._pool = ProcessPoolExecutor(
-                self.workers, mp_context=multiprocessing.get_context("spawn"), initializer=_limit_threads
-            )
-        running = {self._pool.submit(task, item): i for i, item in enumerate(items)}
+        running: dict[Future[Result], int] = {}
         try:
+            running |= {self._started().submit(task, item): i for i, item in enumerate(items)}
             while running:
                 ended, _ = wait(running, return_when=FIRST_COMPLETED)
                 for future in ended:
                     yield running.pop(future), future.result()
         except BrokenProcessPool:
+            self.close()  # a broken pool takes no more tasks; the next map starts another
             raise EngineError(
                 "a worker process died, most likely for want of memory; run again (what was measured is kept), "
                 "with --workers 1 if it happens again"
@@ -49,6 +46,14 @@ class LocalEngine:
         finally:
             for future in running:
                 future.cancel()
+
+    def _started(self) -> ProcessPoolExecutor:
+        if self._pool is None:
+            # spawn: polars, numba and Arrow have threads, which a forked child inherits locked.
+            self._pool = ProcessPoolExecutor(
+                self.workers, mp_context=multiprocessing.get_context("spawn"), initializer=_limit_threads
+            )
+        return self._pool
 
     def close(self) -> None:
         """End the pool's processes."""

@@ -8,6 +8,8 @@ import secrets
 import tempfile
 from pathlib import Path
 
+from datamix.storage.files import private_folder
+
 
 def ensure_token() -> None:
     """Turn Ray's token authentication on, and write a token where there is none.
@@ -24,7 +26,7 @@ def ensure_token() -> None:
         _write_token(token)
     except OSError:
         runtime = Path(os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir()) / f"datamix-{os.getuid()}"
-        token = runtime / "ray_token"
+        token = private_folder(runtime) / "ray_token"
         _write_token(token)
         os.environ["RAY_AUTH_TOKEN_PATH"] = str(token)
 

@@ -16,22 +16,32 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-import llvmlite.binding
+import llvmlite.binding  # type: ignore[import-untyped]
 import numba
+
+from datamix.storage.files import private_folder
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def _cache_folder() -> Path | None:
-    """Return a writable folder for this set of kernel sources, or None where there is none."""
+def sources_digest(folder: Path) -> str:
+    """Return 16 hex digits that change with any source in `folder`, with numba, Python or the processor."""
     digest = hashlib.blake2b(digest_size=8)
-    for source in sorted(Path(__file__).parent.glob("*.py")):
+    for source in sorted(folder.glob("*.py")):
         digest.update(source.name.encode() + b"\0" + source.read_bytes())
     digest.update(f"{numba.__version__} {platform.python_version()} {llvmlite.binding.get_host_cpu_name()}".encode())
+    return digest.hexdigest()
+
+
+def _cache_folder() -> Path | None:
+    """Return a writable folder for this set of kernel sources, or None where there is none."""
     base = os.environ.get("DATAMIX_CACHE_DIR") or os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    for root in (Path(base).expanduser() / "datamix", Path(tempfile.gettempdir()) / f"datamix-{os.getuid()}"):
-        folder = root / "kernels" / digest.hexdigest()
+    shared = Path(tempfile.gettempdir()) / f"datamix-{os.getuid()}"
+    digest = sources_digest(Path(__file__).parent)
+    for root in (Path(base).expanduser() / "datamix", shared):
+        folder = root / "kernels" / digest
         try:
+            private_folder(root)  # numba unpickles what it finds there
             folder.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryFile(dir=folder):
                 return folder
@@ -42,7 +52,7 @@ def _cache_folder() -> Path | None:
 
 _folder = _cache_folder()
 if _folder is not None:
-    numba.config.CACHE_DIR = str(_folder)
+    numba.config.CACHE_DIR = str(_folder)  # type: ignore[attr-defined]
 
 
 def kernel(function: F) -> F:

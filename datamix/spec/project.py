@@ -2,20 +2,36 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator
 
 from datamix.errors import SpecError, nearest
 from datamix.spec.yaml import Document, Spec, read_yaml, validate
 
 FILE_NAME = "datamix.yaml"
-NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
-COLUMN_PATTERN = r"^[A-Za-z_][A-Za-z0-9_]{0,63}$"
+NAME_PATTERN = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}"
+COLUMN_PATTERN = r"[A-Za-z_][A-Za-z0-9_]{0,63}"
 
-Name = Annotated[str, Field(pattern=NAME_PATTERN)]
-ColumnName = Annotated[str, Field(pattern=COLUMN_PATTERN)]
+
+def _name(value: str) -> str:
+    if not re.fullmatch(NAME_PATTERN, value):
+        raise ValueError(
+            f"{value[:80]!r} is no name: up to 64 letters, digits, `_`, `.` and `-`, the first a letter or digit"
+        )
+    return value
+
+
+def _column_name(value: str) -> str:
+    if not re.fullmatch(COLUMN_PATTERN, value):
+        raise ValueError(f"{value[:80]!r} is no column's name: up to 64 letters, digits and `_`, the first no digit")
+    return value
+
+
+Name = Annotated[str, AfterValidator(_name)]
+ColumnName = Annotated[str, AfterValidator(_column_name)]
 
 
 def _as_list(value: Any) -> Any:
@@ -116,7 +132,7 @@ def _parse_filter(value: Any) -> Any:
         return {"name": value}
     if isinstance(value, dict) and len(value) == 1:
         name, parameters = next(iter(value.items()))
-        return {"name": name, "parameters": parameters or {}}
+        return {"name": name, "parameters": {} if parameters is None else parameters}
     raise ValueError("a filter is a pack's name, or {name: {parameter: value}}")
 
 
@@ -127,43 +143,41 @@ class Schedule(Spec):
     cron: str
     timezone: str = "UTC"
 
-    @model_validator(mode="after")
-    def _known_to_cronsim(self) -> Schedule:
+    @field_validator("cron", mode="after")
+    @classmethod
+    def _known_to_cronsim(cls, value: str) -> str:
         from datetime import UTC, datetime
-        from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
         from cronsim import CronSim, CronSimError
 
         try:
-            ZoneInfo(self.timezone)
-        except (ZoneInfoNotFoundError, ValueError):
-            raise ValueError(f"unknown time zone {self.timezone!r}; write one like Europe/Malta or UTC") from None
-        try:
-            CronSim(self.cron, datetime.now(UTC))
+            CronSim(value, datetime.now(UTC))
         except CronSimError as error:
-            raise ValueError(f"{self.cron!r} is not a cron expression ({error})") from None
-        return self
+            raise ValueError(f"{value!r} is not a cron expression ({error})") from None
+        return value
+
+    @field_validator("timezone", mode="after")
+    @classmethod
+    def _known_time_zone(cls, value: str) -> str:
+        from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError, OSError):  # OSError: the name of a folder of zones
+            raise ValueError(f"unknown time zone {value!r}; write one like Europe/Malta or UTC") from None
+        return value
 
 
 class Project(Spec):
     """A whole project file."""
 
     version: Literal[1]
-    store: str = "./store"
+    store: Annotated[str, Field(min_length=1)] = "./store"
     sources: Annotated[tuple[Source, ...], Field(min_length=1)]
     measure: Measure = Measure()
     dedup: Dedup = Dedup()
     filters: tuple[Annotated[FilterUse, BeforeValidator(_parse_filter)], ...] = ()
     schedules: tuple[Schedule, ...] = ()
-
-    @field_validator("sources", "filters", "schedules", mode="after")
-    @classmethod
-    def _unique_names(cls, value: tuple[Any, ...]) -> tuple[Any, ...]:
-        names = [item.name for item in value]
-        for name in names:
-            if names.count(name) > 1:
-                raise ValueError(f"the name {name!r} stands twice")
-        return value
 
 
 class ProjectFile:
@@ -198,6 +212,23 @@ def read_project(folder: Path) -> ProjectFile:
         )
     document = read_yaml(file)
     project = validate(document, Project)
+    _refuse_repeated_names(document, project)
+    _refuse_unused_exemptions(document, project)
+    return ProjectFile(folder, document, project)
+
+
+def _refuse_repeated_names(document: Document, project: Project) -> None:
+    for section in ("sources", "filters", "schedules"):
+        first: dict[str, int | None] = {}
+        for i, item in enumerate(getattr(project, section)):
+            if item.name in first:
+                raise document.error(
+                    f"the name {item.name!r} stands twice in `{section}` (first in line {first[item.name]})", section, i
+                )
+            first[item.name] = document.line((section, i))
+
+
+def _refuse_unused_exemptions(document: Document, project: Project) -> None:
     names = {use.name for use in project.filters}
     for i, source in enumerate(project.sources):
         for j, pack in enumerate(source.exempt):
@@ -207,4 +238,3 @@ def read_project(folder: Path) -> ProjectFile:
                     f"{nearest(pack, names)}",
                     "sources", i, "exempt", j,
                 )  # fmt: skip
-    return ProjectFile(folder, document, project)

@@ -7,10 +7,10 @@ than 1 MB, nesting deeper than 20.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic_core import ErrorDetails, PydanticCustomError
 from ruamel.yaml import YAML
 from ruamel.yaml.constructor import SafeConstructor
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
@@ -21,12 +21,13 @@ from datamix.errors import SpecError, nearest
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 20
 PLAIN_TAGS = ("null", "bool", "int", "float", "str", "timestamp")
+_SHOWN_CHARACTERS = 60
 
 Place = tuple[str | int, ...]
 
 
 class Spec(BaseModel):
-    """A frozen part of a specification that refuses keys it does not know and names the nearest one."""
+    """A frozen part of a specification: a key it does not know is refused, the nearest known one named."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
 
@@ -35,15 +36,27 @@ class Spec(BaseModel):
     def _refuse_unknown_keys(cls, data: Any) -> Any:
         if not isinstance(data, dict):
             return data
-        known = [field.alias or name for name, field in cls.model_fields.items()]
-        for key in data:
+        known = {field.alias or name: field for name, field in cls.model_fields.items()}
+        for key, value in data.items():
             if key not in known:
+                hint = nearest(str(key), known) or ";"
                 raise PydanticCustomError(
                     "unknown_key",
-                    "unknown key {key}{hint}; known here: {known}",
-                    {"key": repr(key), "raw": key, "hint": nearest(str(key), known), "known": ", ".join(known)},
+                    "unknown key {key}{hint} known here: {known}",
+                    {"key": repr(key), "raw": key, "hint": hint, "known": ", ".join(known)},
+                )
+            if isinstance(value, bool) and _is_number(known[key].annotation):  # Python takes true for 1
+                raise PydanticCustomError(
+                    "truth_value",
+                    "{key}: expected a number, found {value}",
+                    {"key": key, "raw": key, "value": str(value).lower()},
                 )
         return data
+
+
+def _is_number(annotation: Any) -> bool:
+    kinds = get_args(annotation) or (annotation,)
+    return bool not in kinds and any(kind in (int, float) or type(kind) is int for kind in kinds)
 
 
 class Document:
@@ -77,11 +90,12 @@ def read_yaml(file: Path) -> Document:
         SpecError: it is missing, too large, not UTF-8, not YAML, or uses what is refused (see the module).
     """
     try:
-        raw = file.read_bytes()
+        with file.open("rb") as stream:
+            raw = stream.read(MAX_BYTES + 1)
     except OSError as error:
         raise SpecError(f"can't be read: {error.strerror}", file=file) from None
     if len(raw) > MAX_BYTES:
-        raise SpecError(f"has {len(raw):,} bytes; a specification may have {MAX_BYTES:,}", file=file)
+        raise SpecError(f"is larger than {MAX_BYTES:,} bytes, the most that a specification may have", file=file)
     try:
         return parse_yaml(raw.decode("utf-8"), file)
     except UnicodeDecodeError as error:
@@ -99,9 +113,15 @@ def parse_yaml(text: str, file: Path) -> Document:
         raise SpecError(f"is not valid YAML: {error.problem or error.context}", file=file, line=line) from None
     except YAMLError as error:
         raise SpecError(f"is not valid YAML: {str(error).splitlines()[0]}", file=file) from None
+    except RecursionError:
+        raise _too_deep(file, None) from None
     lines: dict[Place, int] = {}
     value = None if root is None else _Walk(file, lines, yaml.constructor).value(root, ())
     return Document(file, value, lines)
+
+
+def _too_deep(file: Path, line: int | None) -> SpecError:
+    return SpecError(f"is nested deeper than {MAX_DEPTH} levels", file=file, line=line)
 
 
 class _Walk:
@@ -116,7 +136,7 @@ class _Walk:
         if node.anchor is not None:
             raise SpecError("anchors and aliases (&name, *name) are not allowed", file=self.file, line=line)
         if len(place) > MAX_DEPTH:
-            raise SpecError(f"is nested deeper than {MAX_DEPTH} levels", file=self.file, line=line)
+            raise _too_deep(self.file, line)
         if isinstance(node, MappingNode):
             return self._mapping(node, place)
         if isinstance(node, SequenceNode):
@@ -126,7 +146,7 @@ class _Walk:
         try:
             return self.constructor.construct_object(node)
         except (YAMLError, ValueError):
-            raise SpecError(f"{node.value!r} is not a valid value", file=self.file, line=line) from None
+            raise SpecError(f"{_found(str(node.value))} is not a valid value", file=self.file, line=line) from None
 
     def _mapping(self, node: MappingNode, place: Place) -> dict[str, Any]:
         result: dict[str, Any] = {}
@@ -156,21 +176,57 @@ def validate(document: Document, model: type[S], place: Place = ()) -> S:
     for step in place:
         value = value[step]
     if not isinstance(value, dict):
-        raise document.error(f"expected keys and values, found {_kind(value)}", *place)
+        raise document.error(f"expected keys and values, found {_found(value)}", *place)
     try:
         return model.model_validate(value)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        loc = tuple(step for step in first["loc"] if isinstance(step, str | int))
-        message = first["msg"].removeprefix("Value error, ")
-        if first["type"] == "unknown_key":
-            loc = (*loc, first["ctx"]["raw"])
-        elif first["type"] == "missing":
-            message = f"the key {loc[-1]!r} is missing"
-        elif loc:
-            message = f"{'.'.join(str(step) for step in loc)}: {message[:1].lower()}{message[1:]}"
+        message, loc = _sentence(first)
         raise document.error(message, *place, *loc) from None
 
 
-def _kind(value: Any) -> str:
-    return "nothing" if value is None else "a list" if isinstance(value, list) else f"{value!r}"
+_EXPECTED = {
+    "int": "a whole number",
+    "float": "a number",
+    "string": "text",
+    "bool": "true or false",
+    "tuple": "a list",
+    "dict": "keys and values",
+    "model": "keys and values",
+}
+_BRANCHES = ("int", "float", "str", "bool", "[key]")  # what pydantic appends to a place within a union or key
+
+
+def _sentence(error: ErrorDetails) -> tuple[str, Place]:
+    """Return what is wrong in the words of a YAML file, and where."""
+    loc: Place = tuple(step for step in error["loc"] if step not in _BRANCHES)
+    kind, context = error["type"], error.get("ctx", {})
+    if kind in ("unknown_key", "truth_value"):
+        name = ".".join(map(str, loc))
+        prefix = f"{name}." if name and kind == "truth_value" else ""
+        return prefix + error["msg"], (*loc, context["raw"])
+    if kind == "missing":
+        return f"the key {loc[-1]!r} is missing", loc
+    found = _found(error["input"])
+    expected = _EXPECTED.get(kind.partition("_")[0])
+    if kind == "literal_error":
+        message = f"input should be {context['expected']}, found {found}"
+    elif kind == "too_short":
+        message = "the list is empty; it needs at least one item"
+    elif kind.startswith(("greater_than", "less_than")):
+        bound = error["msg"].removeprefix("Input should be ")
+        message = f"{found} should be {bound}"
+    elif expected is not None:
+        message = f"expected {expected}, found {found}"
+    else:
+        message = error["msg"].removeprefix("Value error, ")
+    return (f"{'.'.join(map(str, loc))}: {message}" if loc else message), loc
+
+
+def _found(value: Any) -> str:
+    if value is None or isinstance(value, bool):
+        return "nothing" if value is None else str(value).lower()
+    if isinstance(value, list | tuple | dict):
+        return "keys and values" if isinstance(value, dict) else "a list"
+    shown = repr(value)
+    return shown if len(shown) <= _SHOWN_CHARACTERS else f"{shown[:_SHOWN_CHARACTERS]}..."

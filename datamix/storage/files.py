@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import secrets
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +17,10 @@ from datamix.errors import StoreError
 
 TEMPORARY_SUFFIX = ".tmp"
 _HASH_BLOCK = 1 << 22
+
+
+_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+_DENIED = (errno.EACCES, errno.EPERM)
 
 
 @contextmanager
@@ -31,21 +37,44 @@ def atomic(path: Path) -> Iterator[Path]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
-        with temporary.open("rb+") as file:
-            os.fsync(file.fileno())
+        _sync(temporary)
         temporary.replace(path)
-        sync_folder(path.parent)
+        _sync(path.parent)
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.EPERM):
-            raise StoreError(f"can't write {path}: {error.strerror}; nothing that was there has changed") from None
-        raise
+        if not _is_about_writing(error, path, temporary):
+            raise
+        reason = error.strerror or str(error)
+        raise StoreError(f"can't write {path}: {reason}; nothing that was there has changed") from None
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # a folder that can't be written holds no temporary file either
+            temporary.unlink(missing_ok=True)
 
 
-def sync_folder(folder: Path) -> None:
-    """Make a rename in `folder` durable."""
-    descriptor = os.open(folder, os.O_RDONLY)
+def _is_about_writing(error: OSError, path: Path, temporary: Path) -> bool:
+    if error.errno in _DISK:
+        return True
+    if error.filename is None:  # Arrow names no file; who reads inputs while writing turns its errors into InputError
+        return error.errno in _DENIED
+    named = Path(os.fsdecode(error.filename))
+    return named in (path, temporary) or named in path.parents
+
+
+def private_folder(folder: Path) -> Path:
+    """Make `folder` for this user alone, and return it: for what is trusted as it is found, tokens and compiled code.
+
+    Raises:
+        OSError: it can't be made, or stands there already and others can write it.
+    """
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    status = folder.stat()
+    if status.st_uid != os.getuid() or status.st_mode & stat.S_IWOTH:
+        raise PermissionError(errno.EPERM, "the folder is another user's, or others can write it", str(folder))
+    return folder
+
+
+def _sync(path: Path) -> None:
+    """Make a file's bytes, or a folder's renames, durable."""
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

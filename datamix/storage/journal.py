@@ -1,4 +1,7 @@
-"""The journal: small JSON entries, one file each, written whole. What it does not name does not exist."""
+"""The journal: small JSON entries, one file each, written whole. What it does not name does not exist.
+
+Each entry carries a checksum, since a flipped bit often leaves JSON that can be read: another digit, another name.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +9,15 @@ from pathlib import Path
 from typing import Any, Literal
 
 import orjson
+import xxhash
 
 from datamix.errors import StoreError
 from datamix.storage.files import atomic
 
 Kind = Literal["runs", "commits", "edges", "decisions", "plans", "emissions", "jobs", "tokens", "wide"]
 Entry = dict[str, Any]
+
+CHECKSUM = "xxh3_128"
 
 
 class Journal:
@@ -22,11 +28,16 @@ class Journal:
 
     def write(self, kind: Kind, name: str, entry: Entry) -> None:
         """Write an entry, durable when this returns; one of the same name is replaced."""
+        sealed = {CHECKSUM: _checksum(entry), **entry}
         with atomic(self.folder / kind / f"{name}.json") as temporary:
-            temporary.write_bytes(orjson.dumps(entry, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS))
+            temporary.write_bytes(orjson.dumps(sealed, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS))
 
     def read(self, kind: Kind, name: str) -> Entry | None:
-        """Return one entry, or None where there is none."""
+        """Return one entry, or None where there is none.
+
+        Raises:
+            StoreError: it is damaged.
+        """
         file = self.folder / kind / f"{name}.json"
         return _load(file) if file.is_file() else None
 
@@ -46,9 +57,19 @@ class Journal:
 
 def _load(file: Path) -> Entry:
     try:
-        entry: Entry = orjson.loads(file.read_bytes())
+        entry: Any = orjson.loads(file.read_bytes())
     except (OSError, orjson.JSONDecodeError) as error:
-        raise StoreError(
-            f"the journal entry {file} is damaged ({error}); delete it, and `datamix run` does that work again"
-        ) from None
+        raise _damaged(file, str(error)) from None
+    if not isinstance(entry, dict) or entry.pop(CHECKSUM, None) != _checksum(entry):
+        raise _damaged(file, "its checksum does not fit its content")
     return entry
+
+
+def _checksum(entry: Entry) -> str:
+    return xxhash.xxh3_128_hexdigest(orjson.dumps(entry, option=orjson.OPT_SORT_KEYS))
+
+
+def _damaged(file: Path, reason: str) -> StoreError:
+    return StoreError(
+        f"the journal entry {file} is damaged ({reason}); delete it, and `datamix run` does that work again"
+    )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,16 +50,21 @@ class PartWriter:
         self._pending_rows = self._rows = 0
 
     def __enter__(self) -> PartWriter:
-        self._temporary = self._atomic.__enter__()
-        self._writer = pq.ParquetWriter(
-            self._temporary,
-            self._schema,
-            compression="zstd",
-            compression_level=COMPRESSION_LEVEL,
-            write_page_checksum=True,
-            store_schema=True,
-            version="2.6",
-        )
+        temporary = self._atomic.__enter__()
+        try:
+            self._file = temporary
+            self._writer = pq.ParquetWriter(
+                temporary,
+                self._schema,
+                compression="zstd",
+                compression_level=COMPRESSION_LEVEL,
+                write_page_checksum=True,
+                store_schema=True,
+                version="2.6",
+            )
+        except BaseException:
+            self._atomic.__exit__(*sys.exc_info())
+            raise
         return self
 
     def write(self, table: pa.Table) -> None:
@@ -75,14 +82,23 @@ class PartWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if error is None and (self._pending_rows or not self._rows):
+        try:
+            if error is None:
+                self._finish()
+            else:
+                with contextlib.suppress(OSError, pa.ArrowException):  # its error would hide the first one
+                    self._writer.close()
+        except BaseException:
+            self._atomic.__exit__(*sys.exc_info())
+            raise
+        self._atomic.__exit__(kind, error, trace)
+
+    def _finish(self) -> None:
+        if self._pending_rows or not self._rows:
             rest = pa.concat_tables(self._pending) if self._pending else self._schema.empty_table()
             self._writer.write_table(rest.combine_chunks(), row_group_size=ROW_GROUP_ROWS)
         self._writer.close()
-        if error is None:
-            size, digest = self._temporary.stat().st_size, file_hash(self._temporary)
-            self.part = Part(self._path, self._rows, size, digest)
-        self._atomic.__exit__(kind, error, trace)
+        self.part = Part(self._path, self._rows, self._file.stat().st_size, file_hash(self._file))
 
 
 def write_part(store: Path, path: str, table: pa.Table) -> Part:

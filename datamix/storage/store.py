@@ -41,7 +41,13 @@ class Store:
         mark = folder / "store.json"
         if not mark.is_file():
             raise StoreError(f"there is no store in {folder} yet; `datamix run` makes it")
-        found = orjson.loads(mark.read_bytes()).get("format")
+        try:
+            found = orjson.loads(mark.read_bytes()).get("format")
+        except (OSError, AttributeError, orjson.JSONDecodeError) as error:
+            raise StoreError(
+                f"{mark} can't be read ({error}); if this is a store of yours, delete the file, and `datamix run` "
+                "writes it again"
+            ) from None
         if found != FORMAT:
             raise StoreError(
                 f"the store in {folder} has format {found}, this datamix reads format {FORMAT}; "
@@ -68,19 +74,22 @@ class Store:
         """Hold the writer's lock.
 
         Raises:
-            StoreError: another process holds it; names that process.
+            StoreError: another process holds it (names that process), or the folder can't be written.
         """
         lock = FileLock(self.folder / "lock")
         owner = self.folder / "lock.owner"
         try:
             lock.acquire(timeout=LOCK_TIMEOUT_S)
         except Timeout:
-            process = owner.read_text().strip() if owner.is_file() else "another process"
+            process = (owner.read_text().strip() if owner.is_file() else "") or "another process"
             raise StoreError(
                 f"{process} is writing the store in {self.folder}; wait until it ends, then run again"
             ) from None
+        except OSError as error:
+            raise StoreError(f"the store in {self.folder} can't be locked for writing: {error.strerror}") from None
         try:
-            owner.write_text(f"process {os.getpid()}")
+            with atomic(owner) as temporary:
+                temporary.write_text(f"process {os.getpid()}")
             yield
         finally:
             owner.unlink(missing_ok=True)
@@ -88,7 +97,8 @@ class Store:
 
     def collect_orphans(self) -> int:
         """Delete temporary files that killed attempts left behind; return how many. Only under the lock."""
-        orphans = [file for file in self.folder.rglob(f".*{TEMPORARY_SUFFIX}") if file.is_file()]
+        # The star at the end: DuckDB adds `.wal` to the name of the catalog that it writes.
+        orphans = [file for file in self.folder.rglob(f".*{TEMPORARY_SUFFIX}*") if file.is_file()]
         for file in orphans:
             file.unlink(missing_ok=True)
         return len(orphans)
