@@ -89,7 +89,7 @@ class Cluster:
             ended=_moment(details.end_time),
             exit_code=details.driver_exit_code,
             # Ray appends the log to the message of a job that failed.
-            message=hide_secrets((details.message or "").partition("\n")[0])[:MESSAGE_LENGTH] or None,
+            message=_first_line((details.message or "").partition(", last available logs")[0]) or None,
         )
         return updated if updated.open else replace(updated, log_tail=self._log_tail(job.job))
 
@@ -115,8 +115,8 @@ class Cluster:
                 "token that the cluster was started with"
             ) from None
         except (OSError, RuntimeError, ValueError, RayError) as error:
-            reason = hide_secrets(str(error).strip().partition("\n")[0])[:MESSAGE_LENGTH] or type(error).__name__
-            raise JobError(f"the Ray cluster at {self.address} {what} ({reason.rstrip('.')}); {then}") from None
+            reason = _first_line(str(error)).rstrip(".") or type(error).__name__
+            raise JobError(f"the Ray cluster at {self.address} {what} ({reason}); {then}") from None
 
 
 def _probe(address: str) -> None:
@@ -175,6 +175,10 @@ class Clusters:
             ensure_token()  # before ray is imported, which reads it once
             self._connected[address] = Cluster(address)
         return self._connected[address]
+
+
+def _first_line(text: str) -> str:
+    return hide_secrets(text.strip().partition("\n")[0])[:MESSAGE_LENGTH]
 
 
 def _moment(milliseconds: int | None) -> datetime | None:

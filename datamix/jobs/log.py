@@ -12,7 +12,7 @@ _CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _URL_CREDENTIALS = re.compile(r"(?<=://)[^/\s@]+(?=@)")
 _NAMED_SECRET = re.compile(
     r"""(?ix)
-    ( [\w-]* (?: token | passw(?:or)?d | secret | (?: api | access | secret ) [_-]? key | authorization ) s?
+    ( (?: token | passw(?:or)?d | secret | (?: api | access | secret ) [_-]? key | authorization ) s?
       ["']? \s* [=:] \s* ["']? (?: bearer \s+ | basic \s+ )? )
     [^\s"',;]+
     """
