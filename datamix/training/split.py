@@ -50,7 +50,7 @@ def clusters(texts: pa.LargeStringArray, origins: Sequence[str] | None = None) -
     return np.array([forest.root(row) for row in range(len(words))], np.int64)
 
 
-def test_part(
+def draw_test_part(
     texts: pa.LargeStringArray, cluster: npt.NDArray[np.int64], share: float, seed: int
 ) -> npt.NDArray[np.bool_]:
     """Return bool [n], true for the texts of about a `share` of the clusters.

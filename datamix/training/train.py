@@ -21,7 +21,7 @@ from datamix.training.evaluate import best_threshold, evaluate
 from datamix.training.fit import fit
 from datamix.training.labelled import Labelled, count_labels
 from datamix.training.parameters import Parameters
-from datamix.training.split import clusters, test_part
+from datamix.training.split import clusters, draw_test_part
 
 _DISTRIBUTIONS = ("datamix-pipeline", "fasttext-wheel", "fasttext-community", "numpy")
 _FEWEST = 2
@@ -63,7 +63,7 @@ def train(
     chosen = _positive(labels, positive)
     stage("near-duplicates")
     cluster = clusters(data.texts, data.origins)
-    in_test = test_part(data.texts, cluster, settings.test_share, settings.seed)
+    in_test = draw_test_part(data.texts, cluster, settings.test_share, settings.seed)
     split, truth = _describe(data.labels, labels, cluster, in_test)
 
     stage("training")

@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pyarrow as pa
 
-from datamix.training.split import NEAR, clusters, test_part
+from datamix.training.split import NEAR, clusters, draw_test_part
 from tests.training.python_texts import labelled
 
 
@@ -24,7 +24,7 @@ def with_variants():
 def test_no_test_text_has_a_near_duplicate_that_trains():
     texts = with_variants()
     column = pa.array(texts, pa.large_string())
-    in_test = test_part(column, clusters(column), 0.3, seed=1)
+    in_test = draw_test_part(column, clusters(column), 0.3, seed=1)
     assert 0 < in_test.sum() < len(texts)
     sets = [shingles(text) for text in texts]
     for a, b in itertools.product(np.flatnonzero(in_test), np.flatnonzero(~in_test)):
@@ -38,12 +38,12 @@ def test_the_part_of_a_text_depends_on_its_cluster_alone():
     order = np.random.default_rng(2).permutation(len(texts))
     column = pa.array(texts, pa.large_string())
     shuffled = column.take(pa.array(order))
-    first = test_part(column, clusters(column), 0.3, seed=1)
-    assert (test_part(shuffled, clusters(shuffled), 0.3, seed=1) == first[order]).all()
+    first = draw_test_part(column, clusters(column), 0.3, seed=1)
+    assert (draw_test_part(shuffled, clusters(shuffled), 0.3, seed=1) == first[order]).all()
     fewer = column.slice(0, 40)
-    alone = test_part(fewer, clusters(fewer), 0.3, seed=1)
+    alone = draw_test_part(fewer, clusters(fewer), 0.3, seed=1)
     assert (alone[1:5] == first[1:5]).all()  # those without a variant
-    assert (test_part(column, clusters(column), 0.3, seed=2) != first).any()
+    assert (draw_test_part(column, clusters(column), 0.3, seed=2) != first).any()
 
 
 def test_texts_of_one_origin_stay_together():
@@ -56,5 +56,5 @@ def test_texts_of_one_origin_stay_together():
 
 def test_about_the_share_is_drawn():
     texts = pa.array([f"document number {i}" for i in range(2000)], pa.large_string())
-    drawn = test_part(texts, np.arange(2000), 0.1, seed=1).sum()
+    drawn = draw_test_part(texts, np.arange(2000), 0.1, seed=1).sum()
     assert 150 < drawn < 250
