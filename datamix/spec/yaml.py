@@ -20,7 +20,9 @@ from datamix.errors import SpecError, nearest
 
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 20
-PLAIN_TAGS = ("null", "bool", "int", "float", "str", "timestamp")
+PLAIN_TAGS = frozenset(
+    f"tag:yaml.org,2002:{kind}" for kind in ("map", "seq", "null", "bool", "int", "float", "str", "timestamp")
+)
 _SHOWN_CHARACTERS = 60
 
 Place = tuple[str | int, ...]
@@ -137,12 +139,12 @@ class _Walk:
             raise SpecError("anchors and aliases (&name, *name) are not allowed", file=self.file, line=line)
         if len(place) > MAX_DEPTH:
             raise _too_deep(self.file, line)
+        if str(node.tag) not in PLAIN_TAGS:
+            raise SpecError(f"the tag {node.tag} is not allowed", file=self.file, line=line)
         if isinstance(node, MappingNode):
             return self._mapping(node, place)
         if isinstance(node, SequenceNode):
             return [self.value(child, (*place, i)) for i, child in enumerate(node.value)]
-        if not isinstance(node, ScalarNode) or str(node.tag).rsplit(":", 1)[-1] not in PLAIN_TAGS:
-            raise SpecError(f"the tag {node.tag} is not allowed", file=self.file, line=line)
         try:
             return self.constructor.construct_object(node)
         except (YAMLError, ValueError):
