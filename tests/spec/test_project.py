@@ -74,7 +74,7 @@ def test_what_is_left_out_has_the_defaults_of_the_documentation(tmp_path: Path) 
     assert (source.priority, source.exempt, source.verify) == (0, (), "stat")
     assert (project.measure.language, project.measure.scores, project.measure.tokenizer) == (None, {}, "bytes")
     assert project.dedup == read(tmp_path, SMALL + "dedup: {exact: true, near: true, keeper_among: kept}\n").dedup
-    assert project.filters == project.schedules == ()
+    assert (project.filters, project.schedules) == ((), ())
     assert read_project(tmp_path).store_folder == tmp_path.resolve() / "store"
 
 
