@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
+from collections.abc import Sequence
+from typing import Any
 
 import typer
 
@@ -10,7 +14,10 @@ from datamix.errors import DatamixError
 
 __all__ = ["main"]
 
-INTERRUPTED = 130
+DONE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
+
+# What typer raises for arguments that it can't parse; it exports the subclass alone.
+UsageError: Any = typer.BadParameter.__base__
 
 
 def build_app() -> typer.Typer:
@@ -26,7 +33,10 @@ def build_app() -> typer.Typer:
     app = typer.Typer(
         name="datamix",
         help="From raw text to the training mixture of a language model, with every choice explained.\n\n"
-        "Start with: datamix demo",
+        "Start with:\n\n"
+        "- `datamix demo` shows the whole job on text that this machine already has\n"
+        "- `datamix init my-corpus --data 'my-corpus/data/*.jsonl'` begins with yours\n\n"
+        "Exit codes: 0 done, 1 failed, 2 usage or specification, 130 interrupted.",
         no_args_is_help=True,
         add_completion=True,
         pretty_exceptions_enable=False,
@@ -41,13 +51,38 @@ def build_app() -> typer.Typer:
 
 
 def main() -> None:
-    """Run the command line; exit code 0 done, 1 failed, 2 usage or spec, 130 interrupted."""
+    """Run the command line and exit."""
+    sys.exit(execute(sys.argv[1:]))
+
+
+def execute(arguments: Sequence[str]) -> int:
+    """Run the command line; every failure that a user can act on is one line on stderr.
+
+    Returns:
+        The exit code: 0 done, 1 failed, 2 usage or specification, 130 interrupted.
+    """
     try:
-        build_app()(prog_name="datamix")
+        code = build_app()(args=list(arguments), prog_name="datamix", standalone_mode=False)
+        sys.stdout.flush()
     except DatamixError as error:
-        sys.stderr.write(f"datamix: {error}\n")
-        sys.exit(error.exit_code)
-    except SystemExit as end:
-        if end.code == INTERRUPTED:
-            sys.stderr.write("datamix: interrupted; what was committed is kept, run again to go on\n")
-        raise
+        return _complain(str(error), error.exit_code)
+    except UsageError as error:
+        command = error.ctx.command_path if error.ctx else "datamix"
+        message = error.format_message()  # empty where the help was printed instead
+        return _complain(f"{message.rstrip('.')}; see `{command} --help`", USAGE) if message else USAGE
+    except OSError as error:
+        if error.errno == errno.EPIPE:  # the reader of a pipe has enough, as head has
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return FAILED
+        return _complain(f"{error.filename or 'the system'}: {error.strerror or error}", FAILED)
+    except (KeyboardInterrupt, typer.Abort):
+        code = INTERRUPTED
+    if code == INTERRUPTED:
+        _complain("interrupted; what was committed is kept, run again to go on", INTERRUPTED)
+    return code or DONE
+
+
+def _complain(message: str, code: int) -> int:
+    lines = [line.strip() for line in message.splitlines() if line.strip(" ^")]
+    sys.stderr.write(f"datamix: {'; '.join(lines)}\n")
+    return code

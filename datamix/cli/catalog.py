@@ -13,7 +13,10 @@ app = typer.Typer(help="The DuckDB catalog of the store.", no_args_is_help=True)
 
 @app.callback()
 def catalog() -> None:
-    """The DuckDB catalog of the store: any DuckDB from 1.5 on opens it, read-only."""
+    """The DuckDB catalog of the store: any DuckDB from 1.5 on opens it, read-only.
+
+    Example: `duckdb -readonly store/catalog.duckdb "SELECT * FROM runs"`
+    """
 
 
 @app.command()

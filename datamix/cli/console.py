@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
 ProjectFolder = Annotated[
     Path, typer.Option("-C", "--project", metavar="DIR", help="The project's folder, with its datamix.yaml.")
 ]
+NARROWEST_COLUMN = 8  # characters of a terminal: columns of fewer are not readable
+_NUMBER = re.compile(r"-?[0-9][0-9.,]*(%|[KMBT]| [kMGT]?B)?")
+_CONTROL = dict.fromkeys([*range(32), *range(127, 160)], "\ufffd")
+
 AsJson = Annotated[bool, typer.Option("--json", help="Answer as JSON on stdout.")]
 
 
@@ -31,7 +36,13 @@ def emit_json(value: Any) -> None:
     import orjson
 
     options = orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS | orjson.OPT_SERIALIZE_NUMPY
-    sys.stdout.write(orjson.dumps(value, option=options, default=str).decode() + "\n")
+    sys.stdout.write(orjson.dumps(value, option=options, default=_json_value).decode() + "\n")
+
+
+def _json_value(value: Any) -> Any:
+    number = plain(value)
+    in_64_bits = not isinstance(number, int) or -(2**63) <= number < 2**64
+    return number if isinstance(number, int | float) and in_64_bits else str(number)
 
 
 def say(text: str = "") -> None:
@@ -42,30 +53,50 @@ def say(text: str = "") -> None:
 
 
 def table(title: str | None, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """Print a table; numbers stand to the right."""
+    """Print a table; numbers stand to the right. Rows too wide for a terminal are shown one below the other."""
     from rich import box
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
-    entries = [list(row) for row in rows]
-    view = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
-    for i, column in enumerate(columns):
-        values = [row[i] for row in entries if row[i] is not None]
-        numeric = bool(values) and all(
-            isinstance(value, int | float) and not isinstance(value, bool) for value in values
-        )
-        view.add_column(escape(column), justify="right" if numeric else "left", overflow="fold")
-    for row in entries:
-        view.add_row(*(escape(format_cell(value)) for value in row))
+    entries = [[plain(value) for value in row] for row in rows]
     console = Console(highlight=False)
     if not console.is_terminal:  # a pipe has no width: nothing is cut or folded
         console = Console(highlight=False, width=10_000)
+    elif len(columns) * NARROWEST_COLUMN > console.width:
+        records = [zip(columns, row, strict=True) for row in entries]
+        entries = [[i, name, value] for i, record in enumerate(records, 1) for name, value in record]
+        columns = ["row", "column", "value"]
+    view = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
+    for i, column in enumerate(columns):
+        values = [row[i] for row in entries if row[i] is not None]
+        numeric = bool(values) and all(_is_number(value) for value in values)
+        view.add_column(escape(column), justify="right" if numeric else "left", overflow="fold")
+    for row in entries:
+        view.add_row(*(escape(format_cell(value)) for value in row))
     console.print(view)
 
 
+def _is_number(value: Any) -> bool:
+    return not isinstance(value, bool) and (isinstance(value, int | float) or bool(_NUMBER.fullmatch(str(value))))
+
+
+def plain(value: Any) -> Any:
+    """Return a value of a query as a number or a text where SQL's type is neither: decimals, bytes, intervals."""
+    from decimal import Decimal
+
+    if isinstance(value, Decimal):  # what DuckDB sums integers to
+        return int(value) if value == value.to_integral_value() else float(value)
+    if isinstance(value, bytes):
+        return value.hex()
+    if type(value).__name__ == "MonthDayNano":
+        months, days, nanoseconds = value
+        return f"{months} months {days} days {nanoseconds / 1e9:g} s"
+    return value
+
+
 def format_cell(value: Any) -> str:
-    """Return a value as a table shows it: thousands apart, four significant digits, NULL as a dash."""
+    """Return a value as a table shows it: thousands apart, four significant digits, NULL as a dash, in one line."""
     if value is None:
         return "-"
     if isinstance(value, bool):
@@ -76,7 +107,14 @@ def format_cell(value: Any) -> str:
         return f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:.4g}"
     if isinstance(value, list):
         return ", ".join(format_cell(item) for item in value)
-    return str(value)
+    return printable(str(value))
+
+
+def printable(text: str) -> str:
+    """Return `text` in one line, without characters that would command a terminal."""
+    for character, shown in (("\n", "\\n"), ("\t", "\\t"), ("\r", "\\r")):
+        text = text.replace(character, shown)
+    return text.translate(_CONTROL)
 
 
 class RichProgress:

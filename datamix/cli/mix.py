@@ -15,7 +15,10 @@ app = typer.Typer(help="Mixtures: plan to the token, emit in order.", no_args_is
 
 @app.callback()
 def mix() -> None:
-    """Mixtures: plan to the token, emit in order."""
+    """Mixtures: plan to the token, emit in order.
+
+    Example: `datamix mix plan mixtures/demo.yaml && datamix mix emit demo --out emitted`
+    """
 
 
 @app.command()
@@ -91,6 +94,8 @@ def emit(
 
 def show_ledger(ledger: dict[str, Any]) -> None:
     """Print a plan's ledger: by component in total, and by phase."""
+    from rich.markup import escape
+
     from datamix.spec.units import format_count
 
     say(
@@ -99,23 +104,24 @@ def show_ledger(ledger: dict[str, Any]) -> None:
     )
     total = ledger["tokens"]
     rows: list[list[Any]] = [
-        [
-            "whole run",
-            name,
-            format_count(c["available"]),
-            format_count(c["tokens"]),
-            f"{c['tokens'] / total:.2%}",
-            c["epochs"],
-        ]
+        [name, format_count(c["available"]), format_count(c["tokens"]), f"{c['tokens'] / total:.2%}", c["epochs"]]
         for name, c in ledger["components"].items()
     ]
+    table("The whole run", ["component", "available", "drawn", "share", "epochs"], rows)
+    rows = []
     for phase in ledger["phases"]:
         tokens = sum(c["tokens"] for c in phase["components"].values())
-        where = f"{phase['name']} [{phase['start']:,}, {phase['end']:,})"
         rows += [
-            [where, name, None, format_count(c["tokens"]), f"{c['tokens'] / max(tokens, 1):.2%}", c["epochs"]]
+            [
+                phase["name"],
+                f"{phase['start']:,} to {phase['end'] - 1:,}",
+                name,
+                format_count(c["tokens"]),
+                f"{c['tokens'] / tokens:.2%}",
+                c["epochs"],
+            ]
             for name, c in phase["components"].items()
         ]
-    table("Ledger", ["phase [sequences)", "component", "available", "tokens", "share", "epochs"], rows)
+    table("By phase", ["phase", "sequences", "component", "drawn", "share", "epochs"], rows)
     for warning in ledger["warnings"]:
-        say(f"[yellow]warning[/yellow]: {warning}")
+        say(f"[yellow]warning[/yellow]: {escape(warning)}")

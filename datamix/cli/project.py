@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -25,10 +26,14 @@ def init(
     - `datamix init my-corpus`
     - `datamix init . --data 'data/web/*.parquet' --data data/books.jsonl.zst`
     """
+    from rich.markup import escape
+
     from datamix.pipeline.scaffold import write_scaffold
 
     file = write_scaffold(folder, data or [])
-    say(f"{file} is written; edit `sources:`, then: datamix check -C {folder}; datamix run -C {folder}")
+    place = escape(shlex.quote(str(folder)))
+    say(f"Wrote {escape(str(file))} and mixtures/first.yaml. Look at `sources:`, then:")
+    say(f"datamix check -C {place}\ndatamix run -C {place}\ndatamix mix plan -C {place} first")
 
 
 def demo(
@@ -47,39 +52,46 @@ def demo(
     - `datamix demo`
     - `datamix demo /tmp/try --engine local`
     """
+    from rich.markup import escape
+
     from datamix.cli.mix import show_ledger
-    from datamix.pipeline.demo import write_project
+    from datamix.pipeline.demo import largest_clusters, next_commands, write_project
     from datamix.pipeline.mix import plan_mixture
     from datamix.pipeline.run import run as run_project
 
-    if write_project(folder):
-        say(f"Wrote a project with this machine's Python text to {folder}/ (datamix.yaml, data/, mixtures/)\n")
-    else:
-        say(f"{folder}/datamix.yaml is there already: going on from it\n")
-    file = open_project(folder)
+    options = run_options(engine, workers, None, command="demo")
     with progress() as view:
-        summary = run_project(file, run_options(engine, workers, None, command="demo"), view)
-    show_summary(summary, file.store_folder)
+        written = write_project(folder, view)
+        file = open_project(folder)
+        summary = run_project(file, options, view)
     planned = plan_mixture(file, folder / "mixtures" / "demo.yaml")
+    say(
+        f"Made a project of this machine's own Python text in {escape(str(folder))}/"
+        if written
+        else f"Went on from the project that stands in {escape(str(folder))}/"
+    )
     say()
+    show_summary(summary, file.store_folder)
+    clusters = largest_clusters(file)
+    say()
+    table("Largest clusters of duplicates", clusters.column_names, [list(row.values()) for row in clusters.to_pylist()])
     show_ledger(planned.ledger)
-    say("Where everything lies")
-    for what, where in (
-        ("project", file.root / "datamix.yaml"),
-        ("mixture", folder / "mixtures" / "demo.yaml"),
-        ("catalog", file.store_folder / "catalog.duckdb"),
-        ("plan", planned.folder),
-    ):
-        say(f"  {what:<8} {where}")
-    say("\nTry next")
-    for command in (
-        f"datamix sql -C {folder} --query drop-reasons",
-        f"datamix sql -C {folder} --query largest-clusters",
-        f"datamix why -C {folder} --id pip/description",
-        f"datamix mix emit -C {folder} {planned.plan[:12]} --format jsonl --out {folder}/emitted",
-        f"datamix run -C {folder}   # after a new threshold in its datamix.yaml: seconds, reads no text",
-    ):
-        say(f"  {command}")
+    say()
+    table(
+        "Where everything lies",
+        ["what", "where"],
+        [
+            ["sources, filters", file.root / "datamix.yaml"],
+            ["raw text", file.root / "data"],
+            ["mixture", folder / "mixtures" / "demo.yaml"],
+            ["catalog (DuckDB)", file.store_folder / "catalog.duckdb"],
+            ["measurements", file.store_folder / "signals"],
+            ["plan", planned.folder],
+        ],
+    )
+    say("[bold]Try next[/bold]")
+    for step in next_commands(file, options.engine):
+        say(f"\n[dim]# {step.answers}[/dim]\n{escape(step.command)}")
 
 
 def check(project: ProjectFolder = Path(), as_json: AsJson = False) -> None:

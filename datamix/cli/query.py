@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from datamix.cli.console import AsJson, ProjectFolder, emit_json, open_project, say, table
+from datamix.cli.console import AsJson, ProjectFolder, emit_json, open_project, plain, printable, say, table
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -47,6 +47,8 @@ def sql(
         return
     if statement is not None and name is not None:
         raise SpecError("give a statement or --query NAME, not both")
+    if as_json and as_csv:
+        raise SpecError("answer as --json or as --csv, not both")
     if name is not None:
         text = named_query(file.root, name)
     else:
@@ -76,7 +78,17 @@ def _write_csv(result: pa.Table) -> None:
 
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(result.column_names)
-    writer.writerows(row.values() for row in result.to_pylist())
+    writer.writerows([_csv_cell(value) for value in row.values()] for row in result.to_pylist())
+
+
+def _csv_cell(value: Any) -> Any:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list | dict):
+        import json
+
+        return json.dumps(value, default=lambda item: str(plain(item)), ensure_ascii=False)
+    return plain(value)
 
 
 def why(
@@ -116,24 +128,35 @@ def _tell(story: Story) -> None:
     say(f"[bold]{document['doc_id']}[/bold]  {verdict}")
     where = [f"{document['source']} ({document['domain']})", f"{document['file']} row {document['row']:,}"]
     where += [f"{key} {document[key]}" for key in ("id", "url", "created", "license") if document[key] is not None]
-    say(escape("; ".join(where)))
-    say(f"[dim]{escape(story.head)}[/dim]\n")
+    say(escape(printable("; ".join(where))))
+    say(f"[dim]{escape(printable(story.head))}[/dim]\n")
     if story.decisions:
-        rows = [[f"{d['pack']}.{d['rule']}", d["term"], d["op"], _value(d), _threshold(d)] for d in story.decisions]
-        table("Rules that it failed", ["rule", "measured", "must be", "value", "threshold"], rows)
+        rows = [[f"{d['pack']}.{d['rule']}", d["term"], d["op"], _threshold(d), _value(d)] for d in story.decisions]
+        table("Rules that it failed", ["rule", "measured", "must be", "threshold", "value"], rows)
     if story.twin is not None:
-        twin = story.twin
-        sure = twin["jaccard"] is not None
-        how = f"Jaccard {twin['jaccard']:.3f} by {twin['verified']}" if sure else "joined by way of the cluster"
-        leader = f"{twin['doc_id']} ({twin['source']}, id {twin['id']})"
-        say(f"Its cluster of {document['cluster_size']:,} is led by {escape(leader)}; {how}")
-        say(f"[dim]{escape(twin['head'])}[/dim]\n")
+        _tell_twin(story.twin, document["cluster_size"])
+    elif document["cluster_size"] > 1:
+        say(f"It leads a cluster of {document['cluster_size']:,} duplicates.\n")
     if story.uses:
         columns = list(story.uses[0])
         table("Used by", columns, [list(use.values()) for use in story.uses])
     elif document["kept"]:
-        say("No plan uses it yet.")
+        say("No plan uses it yet.\n")
     table("Measured", ["signal", "value"], story.signals.items())
+
+
+def _tell_twin(twin: dict[str, Any], size: int) -> None:
+    from rich.markup import escape
+
+    how = {
+        "text": "the same text" if twin["jaccard"] == 1 else "Jaccard {:.3f}, of the texts",
+        "signature": "Jaccard {:.3f}, estimated from the signatures",
+        None: "joined by way of others in the cluster",
+    }[twin["verified"]].format(twin["jaccard"])
+    fate = "kept" if twin["kept"] else "itself dropped"
+    own = "" if twin["id"] is None else f", id {twin['id']}"
+    say(escape(printable(f"Its cluster of {size:,} is led by {twin['doc_id']} ({twin['source']}{own}; {fate}): {how}")))
+    say(f"[dim]{escape(printable(twin['head']))}[/dim]\n")
 
 
 def _value(decision: dict[str, Any]) -> Any:

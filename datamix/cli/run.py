@@ -13,6 +13,7 @@ from datamix.cli.console import AsJson, ProjectFolder, emit_json, open_project, 
 if TYPE_CHECKING:
     from datamix.pipeline.report import Summary
     from datamix.pipeline.run import RunOptions
+    from datamix.spec.project import ProjectFile
 
 EngineOption = Annotated[str, typer.Option("--engine", help="`ray` (local, or RAY_ADDRESS) or `local` (processes).")]
 WorkersOption = Annotated[int | None, typer.Option("--workers", min=1, help="Tasks at once. Default: all processors.")]
@@ -78,7 +79,7 @@ def run_options(engine: str, workers: int | None, sample: str | None, command: s
     return RunOptions("ray" if engine == "ray" else "local", workers, share, command=command)
 
 
-def _dry_run(file: Any, options: RunOptions, as_json: bool) -> None:
+def _dry_run(file: ProjectFile, options: RunOptions, as_json: bool) -> None:
     from datamix.pipeline.preview import preview
     from datamix.spec.units import format_bytes
 
@@ -103,6 +104,8 @@ def _dry_run(file: Any, options: RunOptions, as_json: bool) -> None:
 
 def show_summary(summary: Summary, store: Path) -> None:
     """Print what a run came to."""
+    from rich.markup import escape
+
     from datamix.spec.units import format_bytes, format_count
 
     counts = summary.counts
@@ -123,7 +126,7 @@ def show_summary(summary: Summary, store: Path) -> None:
         table("Dropped, by first reason", ["reason", "documents", "share"], reasons)
     say(f"{counts.clusters:,} clusters of duplicates with two members or more")
     measured = f"{summary.shards_measured:,} shards measured" if summary.shards_measured else "nothing measured anew"
-    say(f"{measured}; {summary.seconds:.1f} s; catalog: {store / 'catalog.duckdb'}")
+    say(f"{measured}; {summary.seconds:.1f} s; catalog: {escape(str(store / 'catalog.duckdb'))}")
 
 
 def status(project: ProjectFolder = Path(), as_json: AsJson = False) -> None:
@@ -134,7 +137,10 @@ def status(project: ProjectFolder = Path(), as_json: AsJson = False) -> None:
     - `datamix status`
     - `datamix status --json | jq .runs`
     """
+    from rich.markup import escape
+
     from datamix.catalog.query import query
+    from datamix.spec.units import format_bytes
     from datamix.storage.store import Store
 
     file = open_project(project)
@@ -153,12 +159,31 @@ def status(project: ProjectFolder = Path(), as_json: AsJson = False) -> None:
         "USING (source) ORDER BY s.source",
     ).to_pylist()
     plans = query(catalog, "SELECT plan, mixture, tokens, created FROM plans ORDER BY created DESC LIMIT 5").to_pylist()
+    todo = _would_do(file)
     if as_json:
-        emit_json({"store": str(store.folder), "runs": runs, "sources": sources, "plans": plans})
+        emit_json({"store": str(store.folder), "runs": runs, "sources": sources, "plans": plans, "would_do": todo})
         return
-    say(f"[bold]Store[/bold] {store.folder}")
-    table("Last runs", list(runs[0]) if runs else ["run_id"], [list(row.values()) for row in runs])
-    table("Sources", list(sources[0]) if sources else ["source"], [list(row.values()) for row in sources])
+    say(f"[bold]Store[/bold] {escape(str(store.folder))}")
+    table("Last runs", list(runs[0]), [list(row.values()) for row in runs])
+    table("Sources", list(sources[0]), [list(row.values()) for row in sources])
     if plans:
         table("Plans", list(plans[0]), [list(row.values()) for row in plans])
-    say("`datamix run --dry-run` says what a run would do now")
+    if "error" in todo:
+        say(f"A run would fail: {escape(todo['error'])}")
+    elif todo["shards_to_measure"]:
+        size = format_bytes(todo["bytes_to_read"])
+        say(f"A run would measure {todo['shards_to_measure']:,} shards, {size} of input")
+    else:
+        say("A run would measure nothing: everything is up to date, thresholds apart")
+
+
+def _would_do(file: ProjectFile) -> dict[str, Any]:
+    """Return what a run would do now, or why it can't be said."""
+    from datamix.errors import DatamixError
+    from datamix.pipeline.preview import preview
+    from datamix.pipeline.run import RunOptions
+
+    try:
+        return preview(file, RunOptions())
+    except DatamixError as error:
+        return {"error": str(error)}

@@ -39,18 +39,31 @@ def check_project(file: ProjectFile) -> list[Finding]:
     except DatamixError as error:
         findings.append(_error(error))
     else:
-        findings += _packs(file, measured)
-        broken = any(finding.severity == "error" for finding in findings)
-        findings += _inputs(file, measured)
-        findings += _mixtures(file, measured)
-        if not broken:  # else a run says the same of the same packs
-            findings += _run(file)
+        models = _models(measured)
+        findings += [*models, *_inputs(file, measured)]
+        if not models:
+            packs = _packs(file, measured)
+            findings += [*packs, *_mixtures(file, measured)]
+            if not any(finding.severity == "error" for finding in packs):  # else a run says the same of the same packs
+                findings += _run(file)
     order = {"error": 0, "warning": 1, "note": 2}
-    return sorted(findings, key=lambda finding: order[finding.severity])
+    unique = dict.fromkeys(findings)  # what is wrong with a model or a pack shows in several places
+    return sorted(unique, key=lambda finding: order[finding.severity])
 
 
 def _error(error: DatamixError | str) -> Finding:
     return Finding("-", None, str(error), "error")
+
+
+def _models(measured: Sequence[Family]) -> list[Finding]:
+    """Measure a text with every family: a damaged model or an unknown label shows when it is loaded."""
+    findings = []
+    for family in measured:
+        try:
+            family.measure(pa.array(["A text."], pa.large_string()))
+        except DatamixError as error:
+            findings.append(_error(error))
+    return findings
 
 
 def _inputs(file: ProjectFile, measured: Sequence[Family]) -> Iterator[Finding]:
@@ -79,8 +92,7 @@ def _packs(file: ProjectFile, measured: Sequence[Family]) -> list[Finding]:
         try:
             packs.append(load_pack(file.root, name))
         except SpecError as error:
-            if str(error) not in (finding.message for finding in findings):
-                findings.append(_error(error))
+            findings.append(_error(error))
     columns = decidable_columns(wide_schema(file.project.sources, measured))
     return findings + check_packs(packs, columns, lambda texts: _measure(measured, texts))
 

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import ast
 import gzip
+import shlex
 import sysconfig
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from email import message_from_string
+from email.message import Message
 from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
@@ -19,9 +22,12 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from datamix.catalog.query import query
+from datamix.engine.engine import EngineName
+from datamix.pipeline.report import Progress
+from datamix.spec.project import ProjectFile
 from datamix.storage.files import atomic
 
-FOLDER = "datamix-demo"
 SHORTEST_DOCSTRING = 200  # characters: below it says little more than the name
 _TESTS = ("test", "tests", "idle_test", "site-packages", "lib2to3")
 _Documented = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
@@ -57,7 +63,7 @@ dedup:
   near: {ngram: 5, permutations: 128, threshold: 0.8}
   prefer: [priority desc, words desc]
   keeper_among: kept
-filters: [{gopher-datatrove: {min_alpha_words: 0.6}}, fineweb, {quality: {min: 0.3}}, toxicity]
+filters: [{gopher-datatrove: {min_words: 50, min_alpha_words: 0.6}}, fineweb, {quality: {min: 0.3}}, toxicity]
 schedules:
   - {name: nightly, cron: "0 3 * * *", timezone: UTC}
 """
@@ -66,7 +72,7 @@ MIXTURE = """\
 # Code first, documentation up-sampled at the end of training. Plan it: datamix mix plan mixtures/demo.yaml
 version: 1
 name: demo
-tokens: 4M
+tokens: 4096K
 sequence_length: 1024
 batch: 4
 seed: 17
@@ -80,22 +86,74 @@ phases:
 """
 
 
-def write_project(folder: Path) -> bool:
+@dataclass(frozen=True)
+class Next:
+    """A command to try after the demo, as a shell takes it, and what it answers."""
+
+    answers: str
+    command: str
+
+
+def write_project(folder: Path, progress: Progress) -> bool:
     """Write the demo's project, unless it is there already; return whether it was written."""
     project = folder / "datamix.yaml"
     if project.is_file():
         return False
     data = folder / "data"
-    code = list(_code())
+    progress.stage("collect text", 3)
+    modules = list(_modules())
+    code = [{"path": path, "text": text} for path, text in modules]
     with atomic(data / "code.parquet") as temporary:
         pq.write_table(pa.Table.from_pylist(code), temporary, compression="zstd", row_group_size=500)
+    progress.advance()
     with atomic(data / "docs.jsonl.gz") as temporary, gzip.GzipFile(temporary, "wb", mtime=0) as file:
-        file.writelines(_lines(_docs()))
+        file.writelines(_lines(_docs(modules)))
+    progress.advance()
     with atomic(data / "packages.jsonl") as temporary, temporary.open("wb") as file:
         file.writelines(_lines(_packages()))
+    progress.advance()
     _write(folder / "mixtures" / "demo.yaml", MIXTURE)
     _write(project, PROJECT)  # last: with it the project is whole
     return True
+
+
+def largest_clusters(file: ProjectFile) -> pa.Table:
+    """Return the five largest clusters of duplicates: documents, exact, near, source and id of the keeper."""
+    return query(
+        file.store_folder / "catalog.duckdb",
+        "SELECT c.size AS documents, c.exact, c.near, k.source, k.id AS keeper FROM clusters AS c "
+        "JOIN documents AS k ON k.doc_id = c.cluster_id ORDER BY c.size DESC, c.cluster_id LIMIT 5",
+    )
+
+
+def next_commands(file: ProjectFile, engine: EngineName) -> list[Next]:
+    """Return five commands that lead on from a finished demo; each works as it stands, in any shell."""
+    folder = file.root
+    project = f"-C {shlex.quote(str(folder))}"
+    # A licence that repeats another one tells most; where there is none, any document has its story.
+    ((example,),) = query(
+        file.store_folder / "catalog.duckdb",
+        "SELECT left(doc_id, 12) AS doc_id FROM documents ORDER BY coalesce(reasons[-1] = 'dedup.near', false) DESC, "
+        "source = 'packages' DESC, cluster_size DESC, doc_id LIMIT 1",
+    ).to_pydict().values()  # fmt: skip
+    spec, out = shlex.quote(str(folder / "datamix.yaml")), shlex.quote(str(folder / "emitted"))
+    return [
+        Next("What was dropped, and for which reason?", f"datamix sql {project} --query drop-reasons"),
+        Next("One document's whole story: a near-duplicate, its kept twin", f"datamix why {project} {example}"),
+        Next(
+            "Any question in SQL: which licences are repeated most?",
+            f'datamix sql {project} "SELECT license, count(*) AS texts, sum(cluster_size) AS copies FROM documents '
+            "WHERE source = 'packages' AND is_keeper GROUP BY ALL ORDER BY copies DESC LIMIT 10\"",
+        ),
+        Next(
+            "The mixture's training shards, in the order of training",
+            f"datamix mix emit {project} demo --format jsonl --out {out} --engine {engine}",
+        ),
+        Next(
+            "Another threshold: it takes seconds, and reads no text",
+            f"sed -i.before 's/min_words: 50/min_words: 20/' {spec} && datamix run {project}",
+        ),
+    ]
 
 
 def _write(path: Path, text: str) -> None:
@@ -108,7 +166,7 @@ def _lines(records: Iterator[dict[str, Any]]) -> Iterator[bytes]:
         yield orjson.dumps(record) + b"\n"
 
 
-def _sources() -> Iterator[tuple[str, str]]:
+def _modules() -> Iterator[tuple[str, str]]:
     """Yield (path below the library, text) of the standard library's modules, in order, without its tests."""
     library = Path(sysconfig.get_path("stdlib"))
     for file in sorted(library.rglob("*.py")):
@@ -123,18 +181,15 @@ def _sources() -> Iterator[tuple[str, str]]:
             yield path.as_posix(), text
 
 
-def _code() -> Iterator[dict[str, Any]]:
-    for path, text in _sources():
-        yield {"path": path, "text": text}
-
-
-def _docs() -> Iterator[dict[str, Any]]:
+def _docs(modules: Sequence[tuple[str, str]]) -> Iterator[dict[str, Any]]:
     """Docstrings of modules, classes and functions, parsed and never imported; and the topics of `help()`."""
     from pydoc_data.topics import topics
 
     for topic, text in sorted(topics.items()):
         yield {"name": f"help:{topic}", "text": text}
-    for path, source in _sources():
+    for path, source in modules:
+        if '"""' not in source and "'''" not in source:
+            continue  # parsing is what takes the time
         try:
             tree = ast.parse(source)
         except (SyntaxError, ValueError):
@@ -167,7 +222,7 @@ def _packages() -> Iterator[dict[str, Any]]:
         metadata = message_from_string(distribution.read_text("METADATA") or "")
         license_text = str(metadata.get("License-Expression") or metadata.get("License") or "").strip()
         license_name = license_text.partition("\n")[0][:60]  # some put the whole text there
-        record = {"package": package, "url": metadata.get("Home-page"), "license": license_name or None}
+        record = {"package": package, "url": _home(metadata), "license": license_name or None}
         description = metadata.get_payload()
         if isinstance(description, str) and description.strip():
             yield {"name": f"{package}/description", "text": description, **record}
@@ -178,3 +233,10 @@ def _packages() -> Iterator[dict[str, Any]]:
                 text = path.read_bytes().decode("utf-8", errors="replace")
                 if text.strip():
                     yield {"name": f"{package}/{file.name}", "text": text, **record}
+
+
+def _home(metadata: Message) -> str | None:
+    """Return the address of a package's home page: of its own field, or the first of its project's addresses."""
+    own = metadata.get("Home-page")
+    addresses = [str(line).partition(",")[2].strip() for line in metadata.get_all("Project-URL", [])]
+    return str(own) if own and own != "UNKNOWN" else next(iter(addresses), None)

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from datamix.catalog.query import query
 from datamix.document import ID
-from datamix.errors import SpecError, StoreError
+from datamix.errors import SpecError, StoreError, nearest
 from datamix.filters.tree import kind_of
 from datamix.library import find
 from datamix.mixtures.components import component_condition
@@ -86,6 +86,7 @@ def plan_mixture(file: ProjectFile, spec: Path, out: Path | None = None) -> Plan
     store = Store.open(file.store_folder)
     with store.lock():
         pins = _pins(file, store, mixture, spec)
+        _require_selections(file, mixture, spec)
         documents = _documents(store, mixture, spec)
         stock = {name: pc.sum(table["tokens"]).as_py() or 0 for name, table in documents.items()}
         pins |= {f"documents.{name}": _documents_hash(table) for name, table in documents.items()}
@@ -129,6 +130,20 @@ def _pins(file: ProjectFile, store: Store, mixture: Mixture, spec: Path) -> dict
         "decisions": Path(state.decisions).stem,
         **{f"model.{name}": digest for name, digest in models.items()},
     }
+
+
+def _require_selections(file: ProjectFile, mixture: Mixture, spec: Path) -> None:
+    """Refuse a component of a source or domain that the project does not have: it would have no documents."""
+    sources = file.project.sources
+    known = {"source": {s.name for s in sources}, "domain": {s.domain_name for s in sources}}
+    for name, component in mixture.components.items():
+        for kind, wanted in (("source", component.source), ("domain", component.domain)):
+            if wanted is not None and wanted not in known[kind]:
+                raise SpecError(
+                    f"component {name!r} wants the {kind} {wanted!r}, which datamix.yaml does not have"
+                    f"{nearest(wanted, known[kind])}; there are: {', '.join(sorted(known[kind]))}",
+                    file=spec,
+                )
 
 
 def _documents(store: Store, mixture: Mixture, spec: Path) -> dict[str, pa.Table]:

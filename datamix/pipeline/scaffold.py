@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from datamix.errors import SpecError
 from datamix.spec.project import FILE_NAME
-from datamix.spec.yaml import parse_yaml
 from datamix.storage.files import atomic
 
 _SOURCE = """\
@@ -51,7 +51,7 @@ _MIXTURE = """\
 # A first mixture: everything that is kept, in proportion of your choice. `datamix mix plan mixtures/first.yaml`
 version: 1
 name: first
-tokens: 10M
+tokens: 10240K
 sequence_length: 2048
 components:
 {components}\
@@ -74,17 +74,12 @@ def write_scaffold(folder: Path, data: Sequence[str]) -> Path:
     if file.exists():
         raise SpecError(f"{file} is there already; edit it, or name another folder")
     paths = list(data) or ["data/*.jsonl"]
-    sources: dict[str, str] = {}
-    for path in paths:
-        name = _source_name(path)
-        while name in sources:
-            name += "-2"
-        sources[name] = path
-    text = _FILE.format(sources="".join(_SOURCE.format(name=n, path=p) for n, p in sources.items()))
-    parse_yaml(text, file)  # a path that YAML reads otherwise is refused before anything is written
+    sources = dict(zip(_unique(_source_name(path) for path in paths), paths, strict=True))
+    text = _FILE.format(sources="".join(_SOURCE.format(name=n, path=_scalar(p)) for n, p in sources.items()))
     components = "".join(f"  {name}: {{source: {name}}}\n" for name in sources)
-    share = round(1 / len(sources), 4)
-    weights = ", ".join(f"{name}: {share}" for name in sources)
+    share = 10_000 // len(sources)
+    shares = [share] * (len(sources) - 1) + [10_000 - share * (len(sources) - 1)]  # of ten thousand: they sum to one
+    weights = ", ".join(f"{name}: {part / 10_000:g}" for name, part in zip(sources, shares, strict=True))
     for target, content in (
         (folder / "mixtures" / "first.yaml", _MIXTURE.format(components=components, weights=weights)),
         (file, text),
@@ -92,6 +87,20 @@ def write_scaffold(folder: Path, data: Sequence[str]) -> Path:
         with atomic(target) as temporary:
             temporary.write_text(content, encoding="utf-8")
     return file
+
+
+def _scalar(path: str) -> str:
+    """Return a path as YAML text, in quotes: it may begin with `*`, or hold `: ` or ` #`."""
+    return json.dumps(path, ensure_ascii=False)
+
+
+def _unique(names: Iterable[str]) -> list[str]:
+    """Return the names, with a number after those that stood before."""
+    found: list[str] = []
+    for name in names:
+        candidates = (name, *(f"{name[:58]}-{number}" for number in range(2, 10_000)))
+        found.append(next(candidate for candidate in candidates if candidate not in found))
+    return found
 
 
 def _source_name(path: str) -> str:

@@ -62,11 +62,11 @@ class Story:
 
 
 def explain(file: ProjectFile, question: Question) -> list[Story]:
-    """Tell the story of each document that the question names.
+    """Tell the story of each document that the question fits, in the order of their doc_ids, ten at most.
 
     Raises:
         SpecError: the question names no document, or in two ways.
-        QueryError: there is no such document, or its beginning of a doc_id fits several.
+        QueryError: there is no such document.
     """
     store = Store.open(file.store_folder)
     condition, value = _condition(question)
@@ -122,21 +122,34 @@ def _twin(file: ProjectFile, store: Store, row: dict[str, Any]) -> dict[str, Any
     if row["is_keeper"]:
         return None
     keeper = query(store.catalog_file, "SELECT * FROM documents WHERE doc_id = ?", [row["cluster_id"]]).to_pylist()[0]
-    edges = query(
-        store.catalog_file,
-        "SELECT jaccard, verified FROM edges WHERE doc_id_a IN ($a, $b) AND doc_id_b IN ($a, $b)",
-        {"a": row["doc_id"], "b": row["cluster_id"]},
-    ).to_pylist()
-    same = row["text_hash"] == keeper["text_hash"]
-    edge = edges[0] if edges else {"jaccard": 1.0 if same else None, "verified": "text" if same else None}
     return {
         "doc_id": keeper["doc_id"],
         "id": keeper["id"],
         "source": keeper["source"],
         "kept": keeper["kept"],
         "head": read_head(file, store, keeper),
-        **edge,
+        **_similarity(store, row["text_hash"], keeper["text_hash"]),
     }
+
+
+def _similarity(store: Store, text: str, keeper_text: str) -> dict[str, Any]:
+    """Return how alike two texts are. An edge joins one document of each text, not every pair of their copies."""
+    if text == keeper_text:
+        return {"jaccard": 1.0, "verified": "text"}
+    edges = query(store.catalog_file, _EDGES, {"a": text, "b": keeper_text}).to_pylist()
+    return edges[0] if edges else {"jaccard": None, "verified": None}
+
+
+_EDGES = """
+WITH texts AS (SELECT doc_id, text_hash FROM documents WHERE text_hash IN ($a, $b))
+SELECT e.jaccard, e.verified
+FROM edges AS e
+JOIN texts AS a ON a.doc_id = e.doc_id_a
+JOIN texts AS b ON b.doc_id = e.doc_id_b
+WHERE a.text_hash <> b.text_hash
+ORDER BY e.doc_id_a, e.doc_id_b
+LIMIT 1
+"""
 
 
 def read_head(file: ProjectFile, store: Store, row: dict[str, Any]) -> str:
