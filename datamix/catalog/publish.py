@@ -21,6 +21,11 @@ from datamix.storage.files import atomic
 
 STORAGE_VERSION = "v1.5.0"  # tools as old as DuckDB 1.5 open it
 READ_ONLY_MODE = 0o444
+_WRITE_ERRORS = (
+    duckdb.IOException,
+    duckdb.TransactionException,
+    duckdb.FatalException,
+)  # at a write, commit, checkpoint
 
 Rows = Mapping[str, Sequence[Mapping[str, Any]]]
 
@@ -61,7 +66,7 @@ def publish(store: Path, rows: Rows, views: Views | None) -> None:
     with atomic(target) as temporary:
         try:
             _build(temporary, rows, [] if views is None else _views(store, views))
-        except duckdb.IOException as error:
+        except _WRITE_ERRORS as error:
             raise StoreError(
                 f"can't write {target}: {str(error).splitlines()[0]}; nothing that was there has changed"
             ) from None
