@@ -153,6 +153,7 @@ CREATE TABLE schedules (
     schedule VARCHAR PRIMARY KEY,
     cron VARCHAR,
     timezone VARCHAR,
+    first_seen TIMESTAMP,
     last_due TIMESTAMP,
     last_job VARCHAR
 );

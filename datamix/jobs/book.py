@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 from filelock import FileLock, Timeout
 
@@ -20,7 +20,7 @@ Status = Literal["submitting", "pending", "running", "succeeded", "failed", "sto
 
 LOCK_TIMEOUT_S = 60.0  # a submission to a cluster that is slow to answer takes some seconds
 _JOBS: Kind = "jobs"
-_SCHEDULES = cast("Kind", "schedules")
+_SCHEDULES: Kind = "schedules"
 _TIMES = ("due", "submitted", "ended")
 
 
@@ -156,7 +156,7 @@ class JobBook:
             return False
         with ExitStack() as held:
             try:
-                held.enter_context(self.store.lock())
+                held.enter_context(self.store.lock(timeout_s=0))
             except StoreError:
                 return False
             publish_catalog(self.store, Commits(self.store.journal))

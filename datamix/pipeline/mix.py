@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from datamix.catalog.query import query
 from datamix.document import ID
-from datamix.errors import SpecError, StoreError, nearest
+from datamix.errors import ModelError, SpecError, StoreError, nearest
 from datamix.filters.tree import kind_of
 from datamix.library import find
 from datamix.mixtures.components import component_condition
@@ -24,7 +24,7 @@ from datamix.mixtures.planfile import FILE_NAME, plan_hash, spec_hash, to_json
 from datamix.mixtures.uses import uses
 from datamix.pipeline.commits import Commits
 from datamix.pipeline.publication import latest_state, publish_catalog
-from datamix.signals.tokenizers import BYTES, tokenizer_hash
+from datamix.signals.tokenizers import tokenizer_hash
 from datamix.spec.mixture import Mixture, read_mixture, read_stock
 from datamix.spec.project import ProjectFile
 from datamix.storage.files import atomic
@@ -117,7 +117,10 @@ def _pins(file: ProjectFile, store: Store, mixture: Mixture, spec: Path) -> dict
     if mixture.tokenizer is not None:
         beside = (file.root / mixture.tokenizer, spec.parent / mixture.tokenizer)
         path = next((str(path) for path in beside if path.is_file()), mixture.tokenizer)
-        wanted = BYTES if mixture.tokenizer == BYTES else tokenizer_hash(path)
+        try:
+            wanted = tokenizer_hash(path)
+        except ModelError as error:
+            raise SpecError(str(error), file=spec) from None
         if wanted != measured:
             raise SpecError(
                 f"the mixture counts in the tokenizer {mixture.tokenizer}, but the project has measured with "

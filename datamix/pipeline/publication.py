@@ -93,7 +93,7 @@ def publish_catalog(store: Store, commits: Commits) -> None:
         "sources": state.sources,
         "models": state.models,
         "emissions": list(store.journal.entries("emissions").values()),
-        **job_rows(store.journal.entries("jobs")),
+        **job_rows(store.journal.entries("jobs"), store.journal.entries("schedules")),
     }
     views = Views(
         wide=tuple(state.wide),

@@ -75,11 +75,11 @@ def write_scaffold(folder: Path, data: Sequence[str]) -> Path:
         raise SpecError(f"{file} is there already; edit it, or name another folder")
     paths = list(data) or ["data/*.jsonl"]
     sources = dict(zip(_unique(_source_name(path) for path in paths), paths, strict=True))
-    text = _FILE.format(sources="".join(_SOURCE.format(name=n, path=_scalar(p)) for n, p in sources.items()))
-    components = "".join(f"  {name}: {{source: {name}}}\n" for name in sources)
+    text = _FILE.format(sources="".join(_SOURCE.format(name=_name(n), path=_scalar(p)) for n, p in sources.items()))
+    components = "".join(f"  {_name(name)}: {{source: {_name(name)}}}\n" for name in sources)
     share = 10_000 // len(sources)
     shares = [share] * (len(sources) - 1) + [10_000 - share * (len(sources) - 1)]  # of ten thousand: they sum to one
-    weights = ", ".join(f"{name}: {part / 10_000:g}" for name, part in zip(sources, shares, strict=True))
+    weights = ", ".join(f"{_name(name)}: {part / 10_000:g}" for name, part in zip(sources, shares, strict=True))
     for target, content in (
         (folder / "mixtures" / "first.yaml", _MIXTURE.format(components=components, weights=weights)),
         (file, text),
@@ -92,6 +92,12 @@ def write_scaffold(folder: Path, data: Sequence[str]) -> Path:
 def _scalar(path: str) -> str:
     """Return a path as YAML text, in quotes: it may begin with `*`, or hold `: ` or ` #`."""
     return json.dumps(path, ensure_ascii=False)
+
+
+def _name(name: str) -> str:
+    """Return a source's name as YAML text, in quotes where YAML would read something else, as in 2024."""
+    plain = re.fullmatch(r"[A-Za-z][A-Za-z0-9_.-]*", name) and name.lower() not in ("true", "false", "null")
+    return name if plain else _scalar(name)
 
 
 def _unique(names: Iterable[str]) -> list[str]:

@@ -149,27 +149,33 @@ def plan_rows(plans: Entries) -> Rows:
     return {"mixtures": list(mixtures.values()), "plans": table, "phases": phases}
 
 
-def job_rows(entries: Entries) -> Rows:
-    """Return the rows of `jobs` and `schedules`."""
-    jobs = list(entries.values())
-    schedules: dict[str, dict[str, Any]] = {}
-    for job in sorted(jobs, key=lambda entry: entry.get("due") or ""):
-        if job.get("schedule"):
-            schedules[job["schedule"]] = {
-                "schedule": job["schedule"],
-                "cron": job.get("cron"),
-                "timezone": job.get("timezone"),
-                "last_due": job["due"],
-                "last_job": job["job"],
-            }
+def job_rows(jobs: Entries, schedules: Entries) -> Rows:
+    """Return the rows of `jobs` and `schedules`.
+
+    Args:
+        jobs: entries of submitted and missed jobs.
+        schedules: entries of schedules as a tick first saw them.
+    """
     columns = (
         "job", "schedule", "due", "address", "command", "submitted", "ended", "status", "exit_code", "message",
         "log_tail",
     )  # fmt: skip
-    return {
-        "jobs": [{column: job.get(column) for column in columns} for job in jobs],
-        "schedules": list(schedules.values()),
-    }
+    last: dict[str, Mapping[str, Any]] = {}
+    for job in sorted(jobs.values(), key=lambda entry: str(entry["due"] or "")):
+        if job["schedule"]:
+            last[job["schedule"]] = job
+    seen = [
+        {
+            "schedule": sight["schedule"],
+            "cron": sight["cron"],
+            "timezone": sight["timezone"],
+            "first_seen": sight["since"],
+            "last_due": last[name]["due"] if name in last else None,
+            "last_job": last[name]["job"] if name in last else None,
+        }
+        for name, sight in schedules.items()
+    ]
+    return {"jobs": [{column: job.get(column) for column in columns} for job in jobs.values()], "schedules": seen}
 
 
 def source_rows(file: ProjectFile, states: Sequence[ShardState], repeated: Mapping[str, int]) -> list[dict[str, Any]]:

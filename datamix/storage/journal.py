@@ -14,7 +14,7 @@ import xxhash
 from datamix.errors import StoreError
 from datamix.storage.files import atomic
 
-Kind = Literal["runs", "commits", "edges", "decisions", "plans", "emissions", "jobs", "tokens", "wide"]
+Kind = Literal["runs", "commits", "edges", "decisions", "plans", "emissions", "jobs", "schedules", "tokens", "wide"]
 Entry = dict[str, Any]
 
 CHECKSUM = "xxh3_128"

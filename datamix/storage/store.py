@@ -70,8 +70,8 @@ class Store:
         return self.folder / "catalog.duckdb"
 
     @contextmanager
-    def lock(self) -> Iterator[None]:
-        """Hold the writer's lock.
+    def lock(self, timeout_s: float | None = None) -> Iterator[None]:
+        """Hold the writer's lock; wait up to `timeout_s` for it, by default LOCK_TIMEOUT_S.
 
         Raises:
             StoreError: another process holds it (names that process), or the folder can't be written.
@@ -79,7 +79,7 @@ class Store:
         lock = FileLock(self.folder / "lock")
         owner = self.folder / "lock.owner"
         try:
-            lock.acquire(timeout=LOCK_TIMEOUT_S)
+            lock.acquire(timeout=LOCK_TIMEOUT_S if timeout_s is None else timeout_s)
         except Timeout:
             process = (owner.read_text().strip() if owner.is_file() else "") or "another process"
             raise StoreError(
