@@ -142,7 +142,7 @@ class _Texts:
             inside = numbers[by_number]
             inside = inside[(inside >= self._starts[i]) & (inside < self._starts[i + 1])] - self._starts[i]
             wanted = pa.array(self._rows[i][inside])
-            for batch in ShardReader(shard, source, self._task.root):
+            for batch in ShardReader(shard, source.text_only(), self._task.root):
                 mask = pc.is_in(batch.documents.column("row"), wanted)
                 found.append(batch.documents.column("text").filter(mask))
         back = np.empty(len(numbers), np.int64)

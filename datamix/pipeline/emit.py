@@ -81,7 +81,7 @@ def write_bytes_cache(task: BytesCacheTask) -> Part:
     """Write the token cache of the tokenizer `bytes` for one shard: its texts, to be read at random."""
     tokenizer = BytesTokenizer()
     with TokenCacheWriter(task.store, task.path, tokenizer.hash, tokenizer.dtype) as writer:
-        for batch in ShardReader(task.shard, task.source, task.root):
+        for batch in ShardReader(task.shard, task.source.text_only(), task.root):
             texts = single_chunk(pa.chunked_array([batch.documents.column("text")]))
             writer.append(*tokenizer.encode(texts))
     return writer.part

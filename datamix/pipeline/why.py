@@ -160,7 +160,7 @@ def read_head(file: ProjectFile, store: Store, row: dict[str, Any]) -> str:
         return "(its source is no longer in datamix.yaml)"
     if not (file.root / shard.file.path).is_file():
         return f"({shard.file.path} is no longer there)"
-    for batch in ShardReader(shard, source, file.root):
+    for batch in ShardReader(shard, source.text_only(), file.root):
         rows = batch.documents.column("row")
         place = pa.compute.index(rows, row["row"]).as_py()
         if place >= 0:

@@ -58,6 +58,10 @@ class Source(Spec):
         """The domain, by default the source's name."""
         return self.domain if self.domain is not None else self.name
 
+    def text_only(self) -> Source:
+        """Return the source as one without ids, dates and carried columns: what reads its texts needs no more."""
+        return self.model_copy(update={"id": None, "created": None, "columns": ()})
+
 
 class Language(Spec):
     """Language identification by a fastText model."""
