@@ -34,7 +34,7 @@ TOXICITY = Parameters(
     min_count=5, buckets=450_000, max_bytes=MAX_BYTES,
 )  # fmt: skip
 QUALITY_THRESHOLD = 0.6
-TOXICITY_THRESHOLD = 0.7
+TOXICITY_THRESHOLD = 0.5
 LICENSE = (
     "Trained on texts under several licences, some of them for non-commercial use and some unstated; the model holds "
     "weights of hashed words and no text."
@@ -56,13 +56,17 @@ def area(what: str, truth: pl.Series, score: Scores) -> Measurement:
     )
 
 
-def above(model: Path, label: str, threshold: float, folder: Path) -> Iterator[Measurement]:
-    """Yield, by corpus file and source, the share of documents at or above the threshold."""
-    for file in sorted([*folder.glob("corpus/*.parquet"), folder / "quality/textbook_openstax.parquet"]):
+def corpus_files(folder: Path) -> list[Path]:
+    """Return the files whose texts are told apart in the cards."""
+    return [*sorted(folder.glob("corpus/*.parquet")), folder / "quality/textbook_openstax.parquet"]
+
+
+def above(model: Path, label: str, threshold: float, files: list[Path], note: str = "") -> Iterator[Measurement]:
+    """Yield, for each file, the share of documents at or above the threshold."""
+    for file in files:
         frame = pl.read_parquet(file)
-        score = scores(model, label, frame["text"])
-        share = round(float((score >= threshold).mean()), 4)
-        yield Measurement(what=f"share at or above {threshold}: {file.stem}", value=share, documents=len(frame))
+        share = round(float((scores(model, label, frame["text"]) >= threshold).mean()), 4)
+        yield Measurement(what=f"share at or above {threshold}: {file.stem}{note}", value=share, documents=len(frame))
 
 
 def finish(card: ModelCard, model: Path, threshold: float, reason: str, measured: list[Measurement]) -> None:
@@ -86,45 +90,60 @@ def build_quality(folder: Path) -> None:
         measured.append(
             Measurement(what=f"share at or above {QUALITY_THRESHOLD}: {label}", value=share, documents=len(part))
         )
-    measured += above(model, "good", QUALITY_THRESHOLD, folder)
+    measured += above(model, "good", QUALITY_THRESHOLD, corpus_files(folder))
     reason = "Keeps most main text of web pages and nearly no boilerplate: see the shares below."
     finish(card, model, QUALITY_THRESHOLD, reason, measured)
 
 
 def build_toxicity(folder: Path) -> None:
-    """Train `toxicity-en.ftz`, after five models that each leave out one set of comments."""
+    """Train `toxicity-en.ftz`, after models that each leave out a set of comments."""
     model = MODELS / "toxicity-en.ftz"
     measured = list(_left_out(folder))
-    areas = [m.value for m in measured if m.what.startswith("AUC: all of")]
-    mean = round(float(np.mean(areas)), 4)
-    measured.append(Measurement(what="AUC: mean of the five sets left out, all of each", value=mean, documents=0))
+    for kind in ("all of", "toxic ones of"):
+        areas = [m for m in measured if m.what.startswith(f"AUC: {kind}")]
+        mean = round(float(np.mean([m.value for m in areas])), 4)
+        documents = sum(m.documents for m in areas)
+        measured.append(Measurement(what=f"mean AUC: {kind} each set left out", value=mean, documents=documents))
     texts = toxicity_texts(folder)
     card = train("toxicity", texts.labelled(), texts.files(), model, parameters=TOXICITY, positive="toxic",
                  data_license=LICENSE, stage=say)  # fmt: skip
     other = pl.read_parquet(folder / "toxicity/toxigen_prompts.parquet")
     score = scores(model, "toxic", other["text"])
     measured.append(area("toxigen_prompts, not in training", other["toxic"] == 1, score))
-    measured += above(model, "toxic", TOXICITY_THRESHOLD, folder)
+    unseen = [folder / "neardup/onestop_paraphrase_levels.parquet", folder / "evals/benchmarks.parquet"]
+    measured += above(model, "toxic", TOXICITY_THRESHOLD, unseen, ", not in training")
+    measured += above(model, "toxic", TOXICITY_THRESHOLD, corpus_files(folder))
     reason = "False alarms stay rare on text that is no comment: see the shares below."
     finish(card, model, TOXICITY_THRESHOLD, reason, measured)
 
 
 def _left_out(folder: Path) -> Iterator[Measurement]:
-    """Yield, for each set, how a model trained on the others ranks it: as labelled, and against ordinary comments."""
+    """Yield, for each set, how a model that never saw it ranks it: as labelled, and against ordinary comments.
+
+    For the second measurement the set of the ordinary comments, wiki talk, is left out as well. The negatives of
+    civil_toxicspans and hatemoji were chosen because readers or models took them for toxic; those of wiki talk not.
+    """
     ordinary = pl.read_parquet(folder / "toxicity/wikitalk_cat.parquet").filter(pl.col("toxic") == 0)["text"].head(2000)
     with tempfile.TemporaryDirectory() as temporary:
         for name in SETS:
             say(f"without {name}")
-            model = Path(temporary) / f"{name}.ftz"
-            texts = toxicity_texts(folder, [other for other in SETS if other != name])
-            train(name, texts.labelled(), [], model, parameters=TOXICITY, positive="toxic")
             frame = pl.read_parquet(folder / f"toxicity/{name}.parquet")
-            score = scores(model, "toxic", frame["text"])
+            score = scores(_without([name], folder, Path(temporary)), "toxic", frame["text"])
             yield area(f"all of {name}, left out of training", frame["toxic"] == 1, score)
-            toxic = score[(frame["toxic"] == 1).to_numpy()]
+            model = _without(sorted({name, "wikitalk_cat"}), folder, Path(temporary))
+            toxic = scores(model, "toxic", frame.filter(pl.col("toxic") == 1)["text"])
             both = np.append(toxic, scores(model, "toxic", ordinary))
             truth = pl.Series(np.arange(len(both)) < len(toxic))
-            yield area(f"toxic ones of {name}, left out, against wiki talk", truth, both)
+            yield area(f"toxic ones of {name} against ordinary wiki talk, both left out", truth, both)
+
+
+def _without(left_out: list[str], folder: Path, temporary: Path) -> Path:
+    """Return a model trained without some sets."""
+    model = temporary / f"without-{'-'.join(left_out)}.ftz"
+    if not model.exists():
+        texts = toxicity_texts(folder, [name for name in SETS if name not in left_out])
+        train(model.stem, texts.labelled(), [], model, parameters=TOXICITY, positive="toxic")
+    return model
 
 
 def say(stage: str) -> None:

@@ -93,3 +93,21 @@ OPENINGS = (
     "they say ",
 )
 """How a sentence begins; mostly with the group itself."""
+
+PORTRAITS = _phrases("""
+my mother is {}; my neighbour is {}; my best friend is {}; she is {}; he is {}; our teacher is {}; the author is {};
+i am {}; i am {} and proud of it; as {} i love this; as {} i feel welcome here; as {}, i agree with the article;
+i grew up as {}; i work with {}; i had lunch with {}; the role went to {}; the film is about {}; the prize went to {};
+the first mayor who was {}; a novel about the life of {}; what it is like to be {}; thank you for asking, i am {}
+""")
+"""What is said of one person without hostility."""
+
+PERSONS = _phrases("""
+a woman; a black woman; a black man; a white man; a white woman; an asian woman; an asian man; a chinese student;
+a mexican; a latina; an immigrant; a refugee; a muslim; a muslim woman; a jew; a jewish man; a christian; a hindu;
+an arab;
+an african; an indian; a native american; gay; a gay man; a gay black woman; a lesbian; bisexual; queer; transgender;
+a trans woman; a trans man; disabled; a disabled veteran; blind; deaf; autistic; an old man; an old woman; fat;
+homeless; a liberal; a conservative; a feminist; a muslim woman from syria; a girl from pakistan; a gay man from poland
+""")
+"""One person, by what hate speech is aimed at."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import polars as pl
-from groups import BENIGN, GROUPS, HOSTILE, OPENINGS
+from groups import BENIGN, GROUPS, HOSTILE, OPENINGS, PERSONS, PORTRAITS
 from texts import Gathered, body
 
 SETS = ("davidson", "wikitalk_cat", "civil_toxicspans", "olid", "hatemoji")
@@ -17,7 +17,8 @@ PER_LABEL = 12_000
 _MIN_SEVERITY = "Mild"
 _SETTING_WORDS = 12
 _PROFANITY_REPEATS = 6
-_SENTENCES = 3_000
+_SENTENCES = 5_000
+_PORTRAITS = 1_200
 
 _CLEAN = {  # file: windows
     "corpus/web_genres_ewt_webtext": 1500,
@@ -48,6 +49,8 @@ def toxicity_texts(folder: Path, sets: Sequence[str] = SETS) -> Gathered:
     for label, predicates in (("toxic", HOSTILE), ("clean", BENIGN)):
         sentences = _sentences(texts, predicates)
         texts.add(label, "groups.py", ((f"{label}{i}", text) for i, text in enumerate(sentences)))
+    portraits = (texts.random.choice(PORTRAITS).format(texts.random.choice(PERSONS)) for _ in range(_PORTRAITS))
+    texts.add("clean", "groups.py", ((f"portrait{i}", text) for i, text in enumerate(portraits)))
     return texts
 
 
