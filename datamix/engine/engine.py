@@ -62,6 +62,9 @@ def start_engine(name: EngineName, workers: int | None = None) -> Engine:
         from datamix.engine.token import ensure_token
 
         ensure_token()
+        if "RAY_ADDRESS" not in os.environ:
+            # Also on Linux this makes a local Ray listen on loopback only; it ignores a node's address of 127.0.0.1.
+            os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
         from datamix.engine.ray import RayEngine
 
         return RayEngine(workers)

@@ -1,12 +1,14 @@
 """The `ray` engine: Core tasks on a local Ray, or on the cluster that RAY_ADDRESS names.
 
-Ray reads its authentication mode when it is imported: call `datamix.engine.token.ensure_token` before this module.
+Ray reads its authentication mode, and whether it listens on loopback only, when it is imported: this module is
+imported by `datamix.engine.engine.start_engine`, which sets both first.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import socket
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, cast
 
@@ -18,6 +20,7 @@ from datamix.errors import DatamixError, EngineError
 
 OBJECT_STORE_BYTES = 128 * 1024**2  # tasks exchange files, not objects: results are summaries
 MAX_RETRIES = 3
+CONNECT_TIMEOUT_S = 5.0
 
 
 class RayEngine:
@@ -72,9 +75,11 @@ def _start(workers: int | None) -> None:
     address = os.environ.get("RAY_ADDRESS")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    ray._private.worker._worker_logs_enabled = False  # news of dead workers would go to stdout, where results stand
     common: dict[str, Any] = {"log_to_driver": False, "logging_level": "error", "configure_logging": True}
     try:
         if address:
+            _require_answer(address)
             ray.init(address=address, runtime_env={"env_vars": WORKER_ENVIRONMENT}, **common)
             return
         with _environment(WORKER_ENVIRONMENT):  # a local Ray's workers inherit it, faster than a runtime_env
@@ -83,13 +88,20 @@ def _start(workers: int | None) -> None:
                 num_cpus=workers or default_workers(),
                 include_dashboard=False,
                 object_store_memory=OBJECT_STORE_BYTES,
-                _node_ip_address="127.0.0.1",
                 **common,
             )
     except (ConnectionError, ValueError, RuntimeError, OSError, ray.exceptions.RayError) as error:
         where = f"join the Ray cluster at {address}" if address else "start a local Ray"
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise EngineError(f"could not {where}: {reason}; `--engine local` does without Ray") from None
+
+
+def _require_answer(address: str) -> None:
+    """Raise OSError where nothing listens at `address`: Ray itself would try for minutes."""
+    host, separator, port = address.removeprefix("ray://").rpartition(":")
+    if separator and port.isdecimal():
+        with socket.create_connection((host.strip("[]"), int(port)), CONNECT_TIMEOUT_S):
+            pass
 
 
 @contextlib.contextmanager

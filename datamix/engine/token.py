@@ -8,6 +8,7 @@ import secrets
 import tempfile
 from pathlib import Path
 
+from datamix.errors import EngineError
 from datamix.storage.files import private_folder
 
 
@@ -17,6 +18,9 @@ def ensure_token() -> None:
     It lies where Ray looks, `~/.ray/auth_token`, or in the user's runtime folder where HOME can't be written. Call
     this before `import ray`, which reads mode and token once; set later, a local Ray waits 30 s for a server that
     refuses its own driver.
+
+    Raises:
+        EngineError: neither folder can be written, or the second is not this user's alone.
     """
     os.environ.setdefault("RAY_AUTH_MODE", "token")
     if "RAY_AUTH_TOKEN" in os.environ or "RAY_AUTH_TOKEN_PATH" in os.environ:
@@ -26,8 +30,15 @@ def ensure_token() -> None:
         _write_token(token)
     except OSError:
         runtime = Path(os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir()) / f"datamix-{os.getuid()}"
-        token = private_folder(runtime) / "ray_token"
-        _write_token(token)
+        token = runtime / "ray_token"
+        try:
+            private_folder(runtime)
+            _write_token(token)
+        except OSError as error:
+            raise EngineError(
+                f"no token for Ray can be kept in {token.parent} ({error.strerror}); set RAY_AUTH_TOKEN, or use "
+                "`--engine local`, which does without Ray"
+            ) from None
         os.environ["RAY_AUTH_TOKEN_PATH"] = str(token)
 
 
