@@ -25,6 +25,8 @@ def rebuild(project: ProjectFolder = Path(), as_json: AsJson = False) -> None:
 
     Example: `datamix catalog rebuild`
     """
+    from rich.markup import escape
+
     from datamix.pipeline.commits import Commits
     from datamix.pipeline.publication import publish_catalog
     from datamix.storage.store import Store
@@ -35,4 +37,4 @@ def rebuild(project: ProjectFolder = Path(), as_json: AsJson = False) -> None:
     if as_json:
         emit_json({"catalog": str(store.catalog_file), "bytes": store.catalog_file.stat().st_size})
     else:
-        say(f"{store.catalog_file} is built anew")
+        say(f"{escape(str(store.catalog_file))} is built anew")

@@ -39,6 +39,8 @@ def plan(
     - `datamix mix plan spark-joy-20 --stock spark-joy.stock.yaml` plans a trillion tokens without a document
     - `datamix mix plan mixtures/demo.yaml --json | jq .phases`
     """
+    from rich.markup import escape
+
     from datamix.library import find
     from datamix.pipeline.mix import mixture_file, plan_from_stock, plan_mixture
 
@@ -51,7 +53,7 @@ def plan(
         emit_json({**planned.ledger, "plan": planned.plan})
         return
     show_ledger(planned.ledger)
-    say(f"plan {planned.plan}" + (f" in {planned.folder}" if planned.folder else ""))
+    say(f"plan {planned.plan}" + (f" in {escape(str(planned.folder))}" if planned.folder else ""))
 
 
 @app.command()
@@ -73,6 +75,8 @@ def emit(
     - `datamix mix emit demo --out emitted/tokens`
     - `datamix mix emit 3f2a91 --format jsonl --out emitted/text`
     """
+    from rich.markup import escape
+
     from datamix.pipeline.emit import EmitOptions, emit_plan
     from datamix.spec.units import format_bytes
 
@@ -89,7 +93,8 @@ def emit(
         for component, count in phase.components.items()
     ]
     table("Written", ["phase", "component", "sequences", "tokens", "documents"], rows)
-    say(f"{len(manifest.shards):,} shards, {format_bytes(size)}, and manifest.json in {out}")
+    shards = f"{len(manifest.shards):,} shard{'s' * (len(manifest.shards) != 1)}"
+    say(f"{shards}, {format_bytes(size)}, and manifest.json in {escape(str(out))}")
 
 
 def show_ledger(ledger: dict[str, Any]) -> None:

@@ -49,17 +49,24 @@ def sql(
         raise SpecError("give a statement or --query NAME, not both")
     if as_json and as_csv:
         raise SpecError("answer as --json or as --csv, not both")
-    if name is not None:
-        text = named_query(file.root, name)
-    else:
-        text = sys.stdin.read() if statement == "-" else str(statement)
-    result = query(store.catalog_file, text)
+    if statement == "-":
+        statement = _read_stdin()
+    result = query(store.catalog_file, named_query(file.root, name) if name is not None else str(statement))
     if as_json:
         emit_json(result.to_pylist())
     elif as_csv:
         _write_csv(result)
     else:
         table(None, result.column_names, [list(row.values()) for row in result.to_pylist()])
+
+
+def _read_stdin() -> str:
+    from datamix.errors import SpecError
+
+    try:
+        return sys.stdin.read()
+    except UnicodeDecodeError as error:
+        raise SpecError(f"the statement on stdin is not UTF-8 at byte {error.start}") from None
 
 
 def _list_queries(root: Path, catalog: Path) -> None:

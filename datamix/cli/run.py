@@ -80,6 +80,8 @@ def run_options(engine: str, workers: int | None, sample: str | None, command: s
 
 
 def _dry_run(file: ProjectFile, options: RunOptions, as_json: bool) -> None:
+    from rich.markup import escape
+
     from datamix.pipeline.preview import preview
     from datamix.spec.units import format_bytes
 
@@ -95,7 +97,7 @@ def _dry_run(file: ProjectFile, options: RunOptions, as_json: bool) -> None:
         for entry in report["sources"]
     ]  # fmt: skip
     table("What a run would do", ["source", "files", "shards", "to measure", "to read", "families"], rows)
-    say(f"Parts would be written to {report['store']}: {report['parts_to_write']:,} of them.")
+    say(f"{report['parts_to_write']:,} parts would be written to {escape(report['store'])}.")
     if report["vanished_shards"]:
         say(f"{report['vanished_shards']:,} measured shards have no input any more; they would be left out.")
     if not report["shards_to_measure"]:

@@ -230,6 +230,17 @@ def test_sql_from_stdin_and_by_name(project: Path, capsys: Capture, monkeypatch:
     assert sum(row["documents"] for row in rows) == documents
 
 
+def test_sql_from_stdin_in_another_encoding(project: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"SELECT '\xe9'"), "utf-8"))
+    assert execute(["sql", "-", "-C", str(project)]) == 2
+    assert capsys.readouterr().err == "datamix: the statement on stdin is not UTF-8 at byte 8\n"
+
+
+def test_brackets_in_paths_are_no_markup(tmp_path: Path, capsys: Capture) -> None:
+    assert execute(["init", str(tmp_path / "[red]corpus[/red]")]) == 0
+    assert "[red]corpus[/red]/datamix.yaml" in capsys.readouterr().out
+
+
 def test_sql_alone_lists_views_and_queries(project: Path, capsys: Capture) -> None:
     assert execute(["sql", "-C", str(project)]) == 0
     told = capsys.readouterr().out
@@ -269,6 +280,7 @@ def test_an_interrupted_run_says_so_and_goes_on_later(tmp_path: Path, capsys: Ca
     while not list(tmp_path.glob("store/journal/runs/*.json")):
         assert time.monotonic() - began < 60
         time.sleep(0.02)
+    time.sleep(0.5)  # past the entry, into the stages
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130
