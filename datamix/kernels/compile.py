@@ -1,4 +1,4 @@
-"""How kernels are compiled: one decorator, and a cache that can't go stale.
+"""How kernels are compiled: two decorators, and a cache that can't go stale.
 
 numba's own cache looks only at the file of the compiled function, so it serves stale code when a function that it
 calls changes in another file, and it fails at import where the home folder is read-only. Here the cache lies in a
@@ -62,3 +62,16 @@ def kernel(function: F) -> F:
     """
     compiled: F = numba.njit(function, nogil=True, cache=_folder is not None, boundscheck=False, error_model="numpy")
     return compiled
+
+
+def lean_kernel(function: F) -> F:
+    """Compile `function` as `kernel` does, and without numba's reference counts.
+
+    numba counts a reference, atomically, for each array that is passed to another function, even a small one called
+    for each word: half the time of a pass over text. A kernel without counts can't make arrays, slices that escape, or
+    other objects on the heap; numba refuses it at compilation. Its caller provides the scratch memory.
+    """
+    compiled: Any = kernel(function)
+    compiled.targetoptions["_nrt"] = False
+    lean: F = compiled
+    return lean

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from datamix.kernels.buffers import Bytes, Offsets
-from datamix.kernels.lean import lean_kernel
+from datamix.kernels.compile import lean_kernel
 from datamix.kernels.swar import first_byte, load_word, not_visible, store_word
 from datamix.kernels.unicode import LINE_BREAK, SPACE, decode
 

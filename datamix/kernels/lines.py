@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from datamix.kernels.buffers import Bytes
-from datamix.kernels.lean import lean_kernel
+from datamix.kernels.compile import lean_kernel
 from datamix.kernels.swar import ONES, first_byte, hash_bytes, load_word, zero_bytes
 from datamix.kernels.tallies import (
     BULLET_LINES,

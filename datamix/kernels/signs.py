@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from datamix.kernels.buffers import Bytes
-from datamix.kernels.lean import lean_kernel
+from datamix.kernels.compile import lean_kernel
 from datamix.kernels.unicode import PUNCTUATION, WORD, decode
 
 Flags = npt.NDArray[np.uint8]

@@ -11,7 +11,7 @@ from numba import types
 from numba.extending import intrinsic
 
 from datamix.kernels.buffers import Bytes
-from datamix.kernels.lean import lean_kernel
+from datamix.kernels.compile import lean_kernel
 
 ONES = np.uint64(0x0101010101010101)
 HIGHS = np.uint64(0x8080808080808080)

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from datamix.kernels.buffers import Bytes
-from datamix.kernels.lean import lean_kernel
+from datamix.kernels.compile import lean_kernel
 from datamix.kernels.signs import (
     BEFORE_LETTER,
     BETWEEN_DIGITS,

@@ -57,6 +57,7 @@ def ray_head() -> Iterator[RayHead]:
         "RAY_TMPDIR": str(folder),
         "RAY_USAGE_STATS_ENABLED": "0",
         "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+        "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # binds every server to loopback
         "PYTHONPATH": str(Path(datamix.__file__).parents[1]),
     }
     dashboard, agent, metrics, client = _free_ports(4)

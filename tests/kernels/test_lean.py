@@ -5,7 +5,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from datamix.kernels.lean import lean_kernel
+from datamix.kernels.compile import lean_kernel
 
 
 @lean_kernel
