@@ -271,17 +271,17 @@ def test_a_reader_that_has_enough_is_no_error(project: Path, options: list[str])
 
 
 def test_an_interrupted_run_says_so_and_goes_on_later(tmp_path: Path, capsys: Capture) -> None:
-    lines = "".join(json.dumps({"text": f"{i} {text}"}) + "\n" for i in range(60) for text in topics.values())
+    lines = "".join(json.dumps({"text": f"{i} {text}"}) + "\n" for i in range(25) for text in topics.values())
     (tmp_path / "a.jsonl").write_text(lines)
     (tmp_path / "datamix.yaml").write_text("version: 1\nsources: [{name: a, path: a.jsonl}]\n")
     options = ["--engine", "local", "--workers", "2"]
-    process = start("-m", "datamix", "run", "-C", str(tmp_path), *options, start_new_session=True)
+    process = start("-m", "datamix", "run", "-C", str(tmp_path), *options)
     began = time.monotonic()
     while not list(tmp_path.glob("store/journal/runs/*.json")):
         assert time.monotonic() - began < 60
         time.sleep(0.02)
     time.sleep(0.5)  # past the entry, into the stages
-    os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+    process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130
     assert out == ""
