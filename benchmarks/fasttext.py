@@ -109,7 +109,8 @@ def train(texts: pa.LargeStringArray, model: Path) -> Measurement:
 def sample(corpus: Path) -> pa.LargeStringArray:
     """Return every k-th document, `SAMPLE_BYTES` in all or less."""
     columns = [
-        pq.read_table(file, columns=["text"])["text"].cast(pa.large_string()) for file in corpus.glob("*.parquet")
+        pq.read_table(file, columns=["text"])["text"].cast(pa.large_string())
+        for file in sorted(corpus.glob("*.parquet"))
     ]
     texts = pa.chunked_array([chunk for column in columns for chunk in column.chunks])
     texts = texts.filter(pc.less(pc.binary_length(texts), LONGEST_BYTES))

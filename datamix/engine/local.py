@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -12,7 +13,9 @@ from datamix.engine.engine import WORKER_ENVIRONMENT, Item, Result
 from datamix.errors import EngineError
 
 
-def _limit_threads() -> None:
+def _begin() -> None:
+    """Begin a worker: one core, and no answer to Ctrl-C, which a terminal sends to it as well as to the driver."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.environ.update(WORKER_ENVIRONMENT)
 
 
@@ -24,6 +27,7 @@ class LocalEngine:
     def __init__(self, workers: int) -> None:
         self.workers = workers
         self._pool: ProcessPoolExecutor | None = None
+        self._left_running = False
 
     def map(self, task: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[tuple[int, Result]]:
         """Run `task` on every item; yield (index, result) as tasks end."""
@@ -44,19 +48,24 @@ class LocalEngine:
                 "with --workers 1 if it happens again"
             ) from None
         finally:
-            for future in running:
-                future.cancel()
+            self._left_running = any(not future.cancel() and not future.done() for future in running)
 
     def _started(self) -> ProcessPoolExecutor:
         if self._pool is None:
             # spawn: polars, numba and Arrow have threads, which a forked child inherits locked.
             self._pool = ProcessPoolExecutor(
-                self.workers, mp_context=multiprocessing.get_context("spawn"), initializer=_limit_threads
+                self.workers, mp_context=multiprocessing.get_context("spawn"), initializer=_begin
             )
         return self._pool
 
     def close(self) -> None:
-        """End the pool's processes."""
-        if self._pool is not None:
+        """End the pool's processes, also in the middle of tasks that nobody waits for any more."""
+        if self._pool is None:
+            return
+        if self._left_running:
+            self._pool.shutdown(wait=False, cancel_futures=True)
+            for process in multiprocessing.active_children():
+                process.terminate()  # what it was writing has a temporary name, and is collected by the next run
+        else:
             self._pool.shutdown(cancel_futures=True)
-            self._pool = None
+        self._pool = None

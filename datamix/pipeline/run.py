@@ -92,18 +92,20 @@ class _Run:
 
     def run(self) -> Summary:
         _close_interrupted_runs(self.store)
-        self._journal("running")
+        outcome: dict[str, Any] = {"status": "failed", "error": "an error that datamix does not know; it was printed"}
         try:
+            self._journal(status="running")
             summary, state = self._stages()
+            outcome = {"status": "done", "summary": summary.to_json(), "state": asdict(state)}
         except DatamixError as error:
-            self._journal("failed", error=str(error))
+            outcome = {"status": "failed", "error": str(error)}
             raise
         except KeyboardInterrupt:
-            self._journal("interrupted", error="interrupted by the user")
+            outcome = {"status": "interrupted", "error": "interrupted by the user"}
             raise
         finally:
             self.engine.close()
-        self._journal("done", summary=summary.to_json(), state=asdict(state))
+            self._journal(**outcome)
         with self._stage("publish"):
             publish_catalog(self.store, self.commits)
         collect_superseded(self.store, state)
@@ -266,7 +268,7 @@ class _Run:
         stage.megabytes_per_second = rate(stage.bytes, stage.seconds)
         self.stages.append(stage)
 
-    def _journal(self, status: str, **more: Any) -> None:
+    def _journal(self, *, status: str, **more: Any) -> None:
         ended = None if status == "running" else _iso(datetime.now(UTC))
         entry = {
             "run_id": self.run_id,

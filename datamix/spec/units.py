@@ -38,7 +38,7 @@ def parse_share(value: int | float | str) -> Fraction:
         raise ValueError(f"{value!r} is not a share; write 20% or 0.2")
     share = Fraction(match[1]) / (100 if match[2] else 1)
     if share > 1:
-        raise ValueError(f"{value!r} is more than the whole; write {value}% or a number up to 1")
+        raise ValueError(f"{value!r} is more than the whole; write a share up to 100%, or a number up to 1")
     return share
 
 

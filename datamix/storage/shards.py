@@ -96,22 +96,29 @@ def shards(
         source: its columns are looked for in Parquet files.
         root: the project's folder.
         max_bytes: the limit of a shard.
-        known: shards of earlier runs; those of a file that did not change since are returned without reading it.
+        known: shards of earlier runs; where they are all ranges of a plain file that did not change since, they are
+            returned without reading it.
 
     Raises:
         InputError: a Parquet file lacks a column of the source, or a file changed meanwhile.
     """
-    earlier: dict[InputFile, list[Shard]] = {}
+    earlier: dict[InputFile, set[Shard]] = {}
     for shard in known:
-        if shard.source == source.name and shard.max_bytes == max_bytes:
-            earlier.setdefault(shard.file, []).append(shard)
+        if shard.source == source.name and shard.max_bytes == max_bytes and shard.content_hash is not None:
+            earlier.setdefault(shard.file, set()).add(shard)
     result: list[Shard] = []
     for file in files:
-        if file in earlier and file.error is None:
-            result.extend(sorted(earlier[file], key=lambda shard: shard.index))
-        else:
-            result.extend(_cut(file, source, root, max_bytes))
+        ranges = sorted(earlier.get(file, ()), key=lambda shard: shard.start)
+        result.extend(ranges if _whole(ranges, file.size) else _cut(file, source, root, max_bytes))
     return result
+
+
+def _whole(ranges: Sequence[Shard], size: int) -> bool:
+    """Return whether the ranges of a file are all of it: a run that was killed has committed some of them only."""
+    ends = [0, *(shard.stop for shard in ranges)]
+    return (
+        bool(ranges) and ends[-1] == size and all(shard.start == end for shard, end in zip(ranges, ends, strict=False))
+    )
 
 
 def _cut(file: InputFile, source: Source, root: Path, max_bytes: int) -> Iterator[Shard]:

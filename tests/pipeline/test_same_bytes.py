@@ -103,3 +103,17 @@ def test_ids_and_decisions_do_not_hang_on_how_documents_lie_in_files(make_projec
     same = "SELECT * EXCLUDE (file, row, shard, shard_row) FROM documents ORDER BY doc_id"
     assert ask(root, same) == ask(shuffled, same)
     assert ask(root, "FROM edges ORDER BY ALL") == ask(shuffled, "FROM edges ORDER BY ALL")
+
+
+def test_a_file_of_which_only_some_shards_were_committed_is_measured_to_its_end(make_project: Make) -> None:
+    root = make_project()
+    first = run_local(root, max_shard_bytes=SHARD_BYTES)
+    expected = store_bytes(root)
+    commits = sorted((root / "store" / "journal" / "commits").glob("help--*.json"))
+    assert len(commits) > 4
+    for entry in commits[1::2]:  # as if the run had been killed before these
+        entry.unlink()
+    again = run_local(root, max_shard_bytes=SHARD_BYTES)
+    assert again.shards_measured == len(commits[1::2])
+    assert again.counts == first.counts
+    assert store_bytes(root) == expected
