@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 
-from datamix.pipeline.publication import State
+from datamix.pipeline.publication import CURRENT, State
 from datamix.storage.journal import Entry, Kind
 from datamix.storage.store import Store
 
@@ -14,20 +15,31 @@ GRACE_S = 24 * 3600.0
 _KINDS: tuple[Kind, ...] = ("wide", "edges", "decisions")
 
 
+def mark_superseded(store: Store, state: State) -> None:
+    """Let the grace period of parts begin that the published catalog shows and `state` does not: set their times."""
+    entry = store.journal.read("states", CURRENT)
+    if entry is None:
+        return
+    for path in State(**entry).products - state.products:
+        file = store.folder / path
+        if file.exists():
+            os.utime(file)
+
+
 def collect_superseded(store: Store, state: State, grace_s: float = GRACE_S) -> int:
-    """Delete wide parts, edges and decisions that `state` does not use and that are older than the grace period.
+    """Delete wide parts, edges and decisions that were superseded longer ago than the grace period.
 
     They are products of the measured parts, which are kept: what is wanted again is made again, without text.
 
     Args:
         store: the store, whose lock is held.
         state: what the published catalog shows.
-        grace_s: seconds since a part was written.
+        grace_s: seconds since a part was last shown.
 
     Returns:
         How many files were deleted.
     """
-    shown = {*state.wide, state.edges, state.decisions}
+    shown = state.products
     deleted = 0
     for kind in _KINDS:
         entries = store.journal.entries(kind)

@@ -80,10 +80,14 @@ class Commit:
 
 
 class Commits:
-    """All commits of a store, to be asked for the part of a family of a shard."""
+    """All commits of a store, to be asked for the part of a family of a shard.
+
+    A part whose file was deleted or cut is not found: it is measured again.
+    """
 
     def __init__(self, journal: Journal) -> None:
         self.all: list[Commit] = []
+        self._store = journal.folder.parent
         self._parts: dict[tuple[str, str, str], dict[str | None, tuple[Commit, Measured]]] = {}
         for entry in journal.entries("commits").values():
             self.add(Commit.from_json(entry))
@@ -99,12 +103,17 @@ class Commits:
     def find(self, shard: Shard, family: str, definition: str, sample: str | None) -> tuple[Commit, Measured] | None:
         """Return the part of a family for a shard as its input is now: of all documents, else of that sample."""
         by_sample = self._parts.get((_key(shard), family, definition), {})
-        return by_sample.get(None) or by_sample.get(sample)
+        for share in dict.fromkeys((None, sample)):
+            if share in by_sample and by_sample[share][1].part.is_there(self._store):
+                return by_sample[share]
+        return None
 
     def find_sample(self, shard: Shard, family: str, definition: str) -> Measured | None:
         """Return the largest sample of a shard that was measured, to be reused by a larger one."""
         by_sample = self._parts.get((_key(shard), family, definition), {})
-        shares = [share for share in by_sample if share is not None]
+        shares = [
+            share for share, found in by_sample.items() if share is not None and found[1].part.is_there(self._store)
+        ]
         return by_sample[max(shares, key=Fraction)][1] if shares else None
 
     def shards(self) -> Iterator[Shard]:

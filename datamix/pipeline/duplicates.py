@@ -49,7 +49,6 @@ class DuplicatesTask:
         path: of the part to write.
         wide: the wide parts, in order.
         shards: (source, shard, parts) in the same order of documents.
-        exact: whether equal texts are duplicates.
         near: what near-duplicates are, or None.
         sample: the share of the documents, or None.
     """
@@ -59,7 +58,6 @@ class DuplicatesTask:
     path: str
     wide: tuple[str, ...]
     shards: tuple[tuple[Source, Shard, ShardParts], ...]
-    exact: bool
     near: Near | None
     sample: Fraction | None
 

@@ -7,18 +7,13 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from datamix.engine.engine import EngineName, start_engine
-from datamix.errors import SpecError, StoreError, nearest
+from datamix.errors import InputError, SpecError, StoreError, nearest
 from datamix.export.emission import Emission, PlanTokenizer
 from datamix.export.emit import FORMATS, emit
 from datamix.export.manifest import Manifest
 from datamix.mixtures.planfile import load_plan
-from datamix.pipeline.commits import Commit, Commits
-from datamix.pipeline.inventory import IDS_OF_TOKENS
-from datamix.pipeline.measure import single_chunk
+from datamix.pipeline.commits import Commits
 from datamix.pipeline.publication import publish_catalog
 from datamix.pipeline.report import Progress
 from datamix.signals.tokenizers import BYTES, BytesTokenizer, load_tokenizer
@@ -78,12 +73,21 @@ class BytesCacheTask:
 
 
 def write_bytes_cache(task: BytesCacheTask) -> Part:
-    """Write the token cache of the tokenizer `bytes` for one shard: its texts, to be read at random."""
+    """Write the token cache of the tokenizer `bytes` for one shard: its texts, to be read at random.
+
+    Raises:
+        InputError: the input is no longer what was measured.
+    """
     tokenizer = BytesTokenizer()
-    with TokenCacheWriter(task.store, task.path, tokenizer.hash, tokenizer.dtype) as writer:
-        for batch in ShardReader(task.shard, task.source.text_only(), task.root):
-            texts = single_chunk(pa.chunked_array([batch.documents.column("text")]))
-            writer.append(*tokenizer.encode(texts))
+    try:
+        with TokenCacheWriter(task.store, task.path, tokenizer.hash, tokenizer.dtype) as writer:
+            for batch in ShardReader(task.shard, task.source.text_only(), task.root):
+                writer.append(*tokenizer.encode(batch.documents.column("text")))
+    except InputError:
+        raise InputError(
+            f"{task.shard.file.path} is not as it was when the plan was made; `datamix run`, `datamix mix plan`, and "
+            "emit the new plan"
+        ) from None
     return writer.part
 
 
@@ -123,26 +127,20 @@ def emit_plan(file: ProjectFile, name: str, options: EmitOptions, progress: Prog
     store = Store.open(file.store_folder)
     with store.lock():
         entry = find_plan(store, name)
-        commits = Commits(store.journal)
         engine = start_engine(options.engine, options.workers)
         try:
             counted = load_tokenizer(*_tokenizer(file, entry))
             wanted = BYTES if FORMATS[options.format].text else counted.hash
-            shards = _shards(store, entry)
-            progress.stage("tokens", len(shards))
-            parts: dict[tuple[str, str], Part] = {}
+            progress.stage("tokens", len(entry["inputs"]))
+            parts = _ids(entry) if wanted != BYTES else {}
+            tasks = _bytes_tasks(file, store, entry) if wanted == BYTES else []
             missing: list[BytesCacheTask] = []
-            for source, key in shards:
-                if wanted != BYTES:
-                    parts[source, key] = _committed_ids(commits, source, key, wanted)
-                    continue
-                commit = _commit(commits, source, key)
-                task = _bytes_task(file, store, commit)
+            for task in tasks:
                 known = store.journal.read("tokens", fingerprint(task.path))
-                if known is None:
+                if known is None or not Part(**known).is_there(store.folder):
                     missing.append(task)
                 else:
-                    parts[source, key] = Part(**known)
+                    parts[task.source.name, task.shard.key] = Part(**known)
             progress.advance(len(parts))
             for i, part in engine.map(write_bytes_cache, missing):
                 task = missing[i]
@@ -162,7 +160,7 @@ def emit_plan(file: ProjectFile, name: str, options: EmitOptions, progress: Prog
         finally:
             engine.close()
         _note(store, entry, options, manifest, time.perf_counter() - started)
-        publish_catalog(store, commits)
+        publish_catalog(store, Commits(store.journal))
     return manifest
 
 
@@ -174,37 +172,30 @@ def _tokenizer(file: ProjectFile, entry: Entry) -> tuple[str, str]:
     return str((file.root / file.project.measure.tokenizer).resolve()), wanted
 
 
-def _shards(store: Store, entry: Entry) -> list[tuple[str, str]]:
-    table = pq.read_table(store.folder / entry["uses"], columns=["source", "shard"])
-    pairs = table.group_by(["source", "shard"]).aggregate([]).to_pylist()
-    return sorted((pair["source"], pair["shard"]) for pair in pairs)
+def _ids(entry: Entry) -> dict[tuple[str, str], Part]:
+    """Return the token ids that the plan counted, by source and shard."""
+    found: dict[tuple[str, str], Part] = {}
+    for planned in entry["inputs"]:
+        shard = Shard.from_json(planned["shard"])
+        if planned["ids"] is None:
+            raise StoreError(f"the tokens of {shard.source}/{shard.key} were not stored; `datamix mix plan` again")
+        found[shard.source, shard.key] = Part(**planned["ids"])
+    return found
 
 
-def _commit(commits: Commits, source: str, key: str) -> Commit:
-    found = [commit for commit in commits.all if (commit.shard.source, commit.shard.key) == (source, key)]
-    if not found:
-        raise StoreError(f"the shard {source}/{key} of the plan is not in the journal; `datamix mix plan` again")
-    return max(found, key=lambda commit: commit.run_id)
-
-
-def _committed_ids(commits: Commits, source: str, key: str, tokenizer: str) -> Part:
-    for commit in reversed(commits.all):
-        if (commit.shard.source, commit.shard.key) == (source, key):
-            for measured in commit.parts:
-                if measured.family == IDS_OF_TOKENS and measured.part.path.startswith(f"tokens/{tokenizer[:16]}/"):
-                    return measured.part
-    raise StoreError(f"the tokens of {source}/{key} are not in the store; `datamix run`, then `datamix mix plan` again")
-
-
-def _bytes_task(file: ProjectFile, store: Store, commit: Commit) -> BytesCacheTask:
-    shard = commit.shard
-    source = next((source for source in file.project.sources if source.name == shard.source), None)
-    if source is None:
-        raise SpecError(f"the plan uses the source {shard.source!r}, which is no longer in datamix.yaml")
-    name = fingerprint([shard.identity(), source.text])
-    return BytesCacheTask(
-        file.root.resolve(), store.folder, source, shard, f"tokens/{BYTES}/{source.name}/{shard.key}-{name}.tokens"
-    )
+def _bytes_tasks(file: ProjectFile, store: Store, entry: Entry) -> list[BytesCacheTask]:
+    """Return a task for the texts of each shard of the plan, as its input was when it was measured."""
+    sources = {source.name: source for source in file.project.sources}
+    tasks = []
+    for planned in entry["inputs"]:
+        shard = Shard.from_json(planned["shard"])
+        if shard.source not in sources:
+            raise SpecError(f"the plan uses the source {shard.source!r}, which is no longer in datamix.yaml")
+        source = sources[shard.source]
+        name = f"{shard.key}-{fingerprint([shard.identity(), source.text])}"
+        path = f"tokens/{BYTES}/{source.name}/{name}.tokens"
+        tasks.append(BytesCacheTask(file.root.resolve(), store.folder, source, shard, path))
+    return tasks
 
 
 def _note(store: Store, entry: Entry, options: EmitOptions, manifest: Manifest, seconds: float) -> None:

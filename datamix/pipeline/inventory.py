@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from fractions import Fraction
 from typing import Any
 
@@ -56,12 +56,15 @@ class Inventory:
     vanished: list[Shard]
     definitions: dict[str, Any]
 
-    def present(self) -> dict[str, list[str]]:
-        """Return the keys of the shards by source."""
-        keys: dict[str, list[str]] = {}
-        for state in self.states:
-            keys.setdefault(state.source.name, []).append(state.shard.key)
-        return keys
+    def shown(self) -> list[dict[str, Any]]:
+        """Return the shards and their parts as JSON, for the state that a run reaches."""
+        return [
+            {
+                "shard": state.shard.to_json(),
+                "parts": {family: asdict(measured.part) for family, measured in state.parts.items()},
+            }
+            for state in self.states
+        ]
 
     def missing(self) -> list[ShardState]:
         """Return the shards that a run has to read, largest first: the last task to end is then a small one."""

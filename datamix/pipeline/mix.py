@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,8 @@ from datamix.mixtures.plan import Plan, plan
 from datamix.mixtures.planfile import FILE_NAME, plan_hash, spec_hash, to_json
 from datamix.mixtures.uses import uses
 from datamix.pipeline.commits import Commits
-from datamix.pipeline.publication import latest_state, publish_catalog
+from datamix.pipeline.inventory import IDS_OF_TOKENS
+from datamix.pipeline.publication import State, latest_state, publish_catalog
 from datamix.signals.tokenizers import tokenizer_hash
 from datamix.spec.mixture import Mixture, read_mixture, read_stock
 from datamix.spec.project import ProjectFile
@@ -85,7 +86,8 @@ def plan_mixture(file: ProjectFile, spec: Path, out: Path | None = None) -> Plan
     mixture = read_mixture(spec)
     store = Store.open(file.store_folder)
     with store.lock():
-        pins = _pins(file, store, mixture, spec)
+        state = latest_state(store)
+        pins = _pins(file, state, mixture, spec)
         _require_selections(file, mixture, spec)
         documents = _documents(store, mixture, spec)
         stock = {name: pc.sum(table["tokens"]).as_py() or 0 for name, table in documents.items()}
@@ -96,17 +98,34 @@ def plan_mixture(file: ProjectFile, spec: Path, out: Path | None = None) -> Plan
             raise SpecError(error.message, file=spec) from None
         name = plan_hash(made)
         folder = store.folder / "plans" / name
-        if store.journal.read("plans", name) is None:
-            _keep(store, made, documents, spec)
+        inputs = _inputs(state, documents)
+        known = store.journal.read("plans", name)
+        if known is None or known["inputs"] != inputs:  # the same documents, perhaps in files that were moved about
+            _keep(store, made, documents, spec, inputs)
             publish_catalog(store, Commits(store.journal))
         if out is not None:
             _write_plan(out, made)
     return Planned(name, ledger(made), folder)
 
 
-def _pins(file: ProjectFile, store: Store, mixture: Mixture, spec: Path) -> dict[str, str]:
+def _inputs(state: State, documents: Mapping[str, pa.Table]) -> list[dict[str, Any]]:
+    """Return the shards that hold the documents, each as its input was when it was measured, with its token ids."""
+    places = {
+        (place["source"], place["shard"])
+        for table in documents.values()
+        for place in table.group_by(["source", "shard"]).aggregate([]).to_pylist()
+    }
+    inputs = []
+    for source, key in sorted(places):
+        shard, ids = state.shard(source, key), state.part(source, key, IDS_OF_TOKENS)
+        if shard is None:
+            raise StoreError(f"the catalog names the shard {source}/{key}, the journal does not; `datamix run` again")
+        inputs.append({"shard": shard.to_json(), "ids": None if ids is None else asdict(ids)})
+    return inputs
+
+
+def _pins(file: ProjectFile, state: State, mixture: Mixture, spec: Path) -> dict[str, str]:
     """Return what the plan rests on beside its spec and documents."""
-    state = latest_state(store)
     if state.sample is not None:
         raise StoreError(
             f"the catalog holds a sample ({state.sample} of the documents), whose tokens are not those of the whole; "
@@ -171,15 +190,17 @@ def _documents(store: Store, mixture: Mixture, spec: Path) -> dict[str, pa.Table
 
 
 def _documents_hash(documents: pa.Table) -> str:
-    """Return a hash of a component's documents: their ids and tokens, in the order of ids."""
+    """Return a hash of a component's documents: their ids, tokens and texts, in the order of ids."""
     digest = hashlib.blake2b(digest_size=16)
-    for column in ("doc_id", "tokens"):
+    for column in ("doc_id", "tokens", "text_hash"):
         for chunk in documents[column].chunks:
             digest.update(memoryview(pa.concat_arrays([chunk]).buffers()[1])[: len(chunk) * chunk.type.byte_width])
     return digest.hexdigest()
 
 
-def _keep(store: Store, made: Plan, documents: Mapping[str, pa.Table], spec: Path) -> None:
+def _keep(
+    store: Store, made: Plan, documents: Mapping[str, pa.Table], spec: Path, inputs: list[dict[str, Any]]
+) -> None:
     name = plan_hash(made)
     folder = f"plans/{name}"
     table = uses(made, documents)
@@ -202,6 +223,7 @@ def _keep(store: Store, made: Plan, documents: Mapping[str, pa.Table], spec: Pat
             "seed": made.mixture.seed,
             "pins": dict(made.pins),
             "path": folder,
+            "inputs": inputs,
             "uses": part.path,
             "uses_hash": part.hash,
             "ledger": ledger(made),

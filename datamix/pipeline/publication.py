@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import pyarrow as pa
@@ -16,6 +17,8 @@ from datamix.pipeline.tables import job_rows, plan_rows, run_rows, shard_rows
 from datamix.signals.family import Column
 from datamix.signals.registry import sql_type
 from datamix.spec.project import ProjectFile
+from datamix.storage.parts import Part
+from datamix.storage.shards import Shard
 from datamix.storage.store import Store
 
 LEADING = ("bytes", "words", "tokens", "language", "language_score", "quality", "toxicity")
@@ -27,12 +30,15 @@ DOCUMENT_COLUMNS = (
 )  # fmt: skip
 """The columns that `documents` has in every project."""
 
+CURRENT = "current"
+"""The name of the one entry of the kind `states`."""
+
 _LEADING_TYPES = {"bytes": "BIGINT", "words": "BIGINT", "tokens": "BIGINT", "language": "VARCHAR"}
 
 
 @dataclass(frozen=True)
 class State:
-    """What a run reached, as its journal entry keeps it: enough to publish the catalog again.
+    """What the last run reached, as the journal keeps it: enough to publish the catalog again.
 
     Args:
         wide: wide parts, in order.
@@ -40,7 +46,7 @@ class State:
         edges: the part with verified pairs.
         columns: SQL of the measured columns of `documents`.
         expansion: SQL of `decisions` over the relation `measured`.
-        shards: key of each shard that is present, by source.
+        shards: each shard that is present (`shard`, as JSON) with its parts by family (`parts`).
         sources: rows of the table `sources`.
         models: rows of the table `models`.
         definitions: what each fingerprint of a part stands for.
@@ -52,11 +58,34 @@ class State:
     edges: str
     columns: list[str]
     expansion: str
-    shards: dict[str, list[str]]
+    shards: list[dict[str, Any]]
     sources: list[dict[str, Any]]
     models: list[dict[str, Any]]
     definitions: dict[str, Any]
     sample: str | None
+
+    @property
+    def products(self) -> set[str]:
+        """The parts that the catalog's views read."""
+        return {*self.wide, self.edges, self.decisions}
+
+    def shard(self, source: str, key: str) -> Shard | None:
+        """Return the shard that the catalog shows under this key, as its input was when it was measured."""
+        entry = self._entry(source, key)
+        return None if entry is None else Shard.from_json(entry["shard"])
+
+    def part(self, source: str, key: str, family: str) -> Part | None:
+        """Return the part of a family of that shard, if it has one."""
+        entry = self._entry(source, key)
+        return Part(**entry["parts"][family]) if entry is not None and family in entry["parts"] else None
+
+    def _entry(self, source: str, key: str) -> dict[str, Any] | None:
+        return self._by_key.get((source, key))
+
+    @cached_property
+    def _by_key(self) -> dict[tuple[str, str], dict[str, Any]]:
+        shards = [(Shard.from_json(entry["shard"]), entry) for entry in self.shards]
+        return {(shard.source, shard.key): entry for shard, entry in shards}
 
 
 def document_columns(file: ProjectFile, columns: Sequence[Column]) -> list[str]:
@@ -74,7 +103,7 @@ def document_columns(file: ProjectFile, columns: Sequence[Column]) -> list[str]:
 def decidable_columns(schema: pa.Schema) -> dict[str, pa.DataType]:
     """Return the type of every column that a filter or a component may name, from the schema of the wide parts."""
     hidden = ("shard", "shard_row", "offset")
-    return {field.name: field.type for field in schema if field.name not in hidden}
+    return {"domain": pa.string(), **{field.name: field.type for field in schema if field.name not in hidden}}
 
 
 def publish_catalog(store: Store, commits: Commits) -> None:
@@ -112,7 +141,7 @@ def latest_state(store: Store) -> State:
     Raises:
         StoreError: no run has ended yet.
     """
-    states = [entry["state"] for entry in store.journal.entries("runs").values() if entry.get("state")]
-    if not states:
+    entry = store.journal.read("states", CURRENT)
+    if entry is None:
         raise StoreError(f"no run of the store in {store.folder} has ended yet; `datamix run` first")
-    return State(**states[-1])
+    return State(**entry)

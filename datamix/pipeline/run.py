@@ -15,20 +15,21 @@ from datamix import __version__
 from datamix.engine.engine import Engine, EngineName, Item, Result, start_engine
 from datamix.errors import DatamixError, InputError
 from datamix.filters.decide import Decider
-from datamix.pipeline.collect import collect_superseded
+from datamix.pipeline.collect import collect_superseded, mark_superseded
 from datamix.pipeline.commits import Commit, Commits
 from datamix.pipeline.decide import Counts, count_decisions, decision_definition, write_decisions
 from datamix.pipeline.duplicates import DuplicatesResult, DuplicatesTask, write_edges
 from datamix.pipeline.inventory import Inventory, measure_task, take_inventory
 from datamix.pipeline.measure import QUARANTINE, measure_shard, warm
 from datamix.pipeline.prepare import prepare
-from datamix.pipeline.publication import State, document_columns, publish_catalog
+from datamix.pipeline.publication import CURRENT, State, document_columns, publish_catalog
 from datamix.pipeline.report import MeasureLog, Progress, Stage, Summary, rate
 from datamix.pipeline.tables import model_rows, source_rows
 from datamix.pipeline.wide import WideResult, WideTask, group_shards, shard_parts, wide_schema, write_wide
 from datamix.signals.family import Family
 from datamix.signals.registry import wide_columns
 from datamix.spec.project import ProjectFile
+from datamix.storage.journal import Entry, Kind
 from datamix.storage.parts import Part
 from datamix.storage.shards import MAX_BYTES
 from datamix.storage.store import Store, fingerprint
@@ -96,7 +97,9 @@ class _Run:
         try:
             self._journal(status="running")
             summary, state = self._stages()
-            outcome = {"status": "done", "summary": summary.to_json(), "state": asdict(state)}
+            mark_superseded(self.store, state)
+            self.store.journal.write("states", CURRENT, asdict(state))
+            outcome = {"status": "done", "summary": summary.to_json()}
         except DatamixError as error:
             outcome = {"status": "failed", "error": str(error)}
             raise
@@ -108,6 +111,7 @@ class _Run:
             self._journal(**outcome)
         with self._stage("publish"):
             publish_catalog(self.store, self.commits)
+        self._journal(**outcome)  # with the time of this stage, which the next publication shows
         collect_superseded(self.store, state)
         return summary
 
@@ -129,8 +133,8 @@ class _Run:
             edges=edges,
             columns=document_columns(self.file, wide_columns(self.families)),
             expansion=self.decider.decisions_view("measured"),
-            shards=inventory.present(),
-            sources=source_rows(self.file, inventory.states, repeated),
+            shards=inventory.shown(),
+            sources=source_rows(self.file, inventory.states, repeated, counts),
             models=model_rows(self.file, self.families),
             definitions=inventory.definitions,
             sample=sample,
@@ -179,13 +183,17 @@ class _Run:
         what = [str(schema), str(self.options.sample)]
         tasks, known = [], {}
         names = list(dict.fromkeys(state.source.name for state in inventory.states))
+        entries = self.store.journal.entries("wide").values()
+        written = {part["path"]: Part(**part) for entry in entries for part in entry["parts"]}
         for name in names:
             own = [state for state in inventory.states if state.source.name == name]
             groups = tuple(group_shards(name, own, what))
-            entry = self.store.journal.read("wide", fingerprint([path for path, _ in groups]))
+            entry = self._product("wide", fingerprint([path for path, _ in groups]))
             if entry is None:
                 columns_here = {family: names for family, names in columns.items() if names}
-                tasks.append(WideTask(self.store.folder, name, groups, schema, columns_here, self.options.sample))
+                there = tuple(part for path, _ in groups if (part := written.get(path)) is not None)
+                task = WideTask(self.store.folder, name, groups, there, schema, columns_here, self.options.sample)
+                tasks.append(task)
             else:
                 known[name] = WideResult(tuple(Part(**part) for part in entry["parts"]), entry["repeated_ids"])
         if tasks:
@@ -209,12 +217,11 @@ class _Run:
         dedup = self.file.project.dedup
         definition = {
             "wide": [part.path for part in wide],
-            "exact": dedup.exact,
             "near": None if dedup.near is None else dedup.near.model_dump(),
         }
         name = fingerprint(definition)
         path = f"dedup/edges-{name}.parquet"
-        if self.store.journal.read("edges", name) is None:
+        if self._product("edges", name) is None:
             shards = tuple((state.source, state.shard, shard_parts(state)) for state in inventory.states)
             task = DuplicatesTask(
                 self.file.root.resolve(),
@@ -222,7 +229,6 @@ class _Run:
                 path,
                 tuple(part.path for part in wide),
                 shards,
-                dedup.exact,
                 dedup.near,
                 self.options.sample,
             )
@@ -248,13 +254,24 @@ class _Run:
         name = fingerprint(definition)
         path = f"decisions/{name}.parquet"
         with self._stage("decide") as stage:
-            if self.store.journal.read("decisions", name) is None:
+            if self._product("decisions", name) is None:
                 part = write_decisions(self.store, self.decider, project.dedup, project.sources, paths, edges, path)
                 entry = {"definition": definition, "part": asdict(part), "run_id": self.run_id}
                 self.store.journal.write("decisions", name, entry)
             counts = count_decisions(self.store, paths, path)
             stage.documents = counts.documents
         return path, counts
+
+    def _product(self, kind: Kind, name: str) -> Entry | None:
+        """Return the journal's entry of parts that are made of measured ones, if they are as they were written.
+
+        DuckDB ignores the checksums of pages, so the files are read and compared: damaged ones are made again.
+        """
+        entry = self.store.journal.read(kind, name)
+        if entry is None:
+            return None
+        parts = [Part(**part) for part in (entry["parts"] if kind == "wide" else [entry["part"]])]
+        return entry if all(part.is_intact(self.store.folder) for part in parts) else None
 
     @contextmanager
     def _stage(self, name: str, total: int | None = None) -> Iterator[Stage]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from datamix.pipeline.commits import Commits
+from datamix.pipeline.decide import Counts
 from datamix.pipeline.inventory import ShardState
 from datamix.pipeline.measure import QUARANTINE
 from datamix.signals.family import Family
@@ -38,22 +39,24 @@ def run_rows(runs: Entries) -> Rows:
 
 
 def shard_rows(
-    store: Store, commits: Commits, present_shards: Mapping[str, Sequence[str]], definitions: Mapping[str, Any]
+    store: Store, commits: Commits, shown: Sequence[Mapping[str, Any]], definitions: Mapping[str, Any]
 ) -> Rows:
     """Return the rows of `shards`, `parts` and `quarantine`.
 
     Args:
         store: for the quarantined entries.
         commits: all that was measured.
-        present_shards: keys of the shards whose input is there, by source.
+        shown: the shards that the catalog shows, with their parts; as in `State.shards`.
         definitions: what each fingerprint of a part stands for.
     """
     shards: dict[tuple[str, str], dict[str, Any]] = {}
     parts: list[dict[str, Any]] = []
     quarantine: list[dict[str, Any]] = []
-    present = {(source, key) for source, keys in present_shards.items() for key in keys}
+    used = {entry["parts"][QUARANTINE]["path"] for entry in shown}
     for commit in commits.all:
         shard = commit.shard
+        lists = {measured.part.path: measured.part for measured in commit.parts if measured.family == QUARANTINE}
+        present = not used.isdisjoint(lists)
         where = {"source": shard.source, "shard": shard.key}
         row = {
             **where,
@@ -67,11 +70,11 @@ def shard_rows(
             "documents": commit.documents,
             "quarantined": commit.quarantined,
             "bytes": commit.bytes,
-            "present": (shard.source, shard.key) in present,
+            "present": present,
             "run_id": commit.run_id,
         }
         known = shards.get((shard.source, shard.key))
-        if known is None or commit.run_id >= known["run_id"]:
+        if known is None or (present, commit.run_id) >= (known["present"], known["run_id"]):
             shards[shard.source, shard.key] = row
         for measured in commit.parts:
             definition = definitions.get(measured.definition)
@@ -90,11 +93,11 @@ def shard_rows(
                     "run_id": commit.run_id,
                 }
             )
-            if measured.family == QUARANTINE and measured.part.rows and row["present"]:
-                entries = read_part(store.folder, measured.part.path).to_pylist()
+        for part in lists.values():
+            if part.path in used and part.rows:
+                entries = read_part(store.folder, part.path).to_pylist()
                 quarantine += [{**where, "file": shard.file.path, **_quarantine_row(entry)} for entry in entries]
-    unique = {tuple(sorted(entry.items())): entry for entry in quarantine}
-    return {"shards": list(shards.values()), "parts": parts, "quarantine": list(unique.values())}
+    return {"shards": list(shards.values()), "parts": parts, "quarantine": quarantine}
 
 
 def _quarantine_row(entry: Mapping[str, Any]) -> dict[str, Any]:
@@ -178,8 +181,10 @@ def job_rows(jobs: Entries, schedules: Entries) -> Rows:
     return {"jobs": [{column: job.get(column) for column in columns} for job in jobs.values()], "schedules": seen}
 
 
-def source_rows(file: ProjectFile, states: Sequence[ShardState], repeated: Mapping[str, int]) -> list[dict[str, Any]]:
-    """Return the rows of the table `sources`."""
+def source_rows(
+    file: ProjectFile, states: Sequence[ShardState], repeated: Mapping[str, int], counts: Counts
+) -> list[dict[str, Any]]:
+    """Return the rows of the table `sources`; documents and bytes are those that the catalog shows."""
     rows = []
     for source in file.project.sources:
         own = [state for state in states if state.source.name == source.name]
@@ -194,9 +199,9 @@ def source_rows(file: ProjectFile, states: Sequence[ShardState], repeated: Mappi
                 "path": list(source.path),
                 "files": len({state.shard.file.path for state in own}),
                 "shards": len(own),
-                "documents": sum(commit.documents for commit in commits),
+                "documents": counts.by_source[source.name].documents if source.name in counts.by_source else 0,
                 "quarantined": sum(commit.quarantined for commit in commits),
-                "bytes": sum(commit.bytes for commit in commits),
+                "bytes": counts.by_source[source.name].bytes if source.name in counts.by_source else 0,
                 "repeated_ids": repeated.get(source.name, 0),
             }
         )

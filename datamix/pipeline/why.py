@@ -9,12 +9,11 @@ from typing import Any
 import pyarrow as pa
 
 from datamix.catalog.query import query
-from datamix.errors import QueryError, SpecError
-from datamix.pipeline.commits import Commits
+from datamix.errors import InputError, QueryError, SpecError
+from datamix.pipeline.publication import latest_state
 from datamix.signals.content import ContentFamily
 from datamix.spec.project import ProjectFile
 from datamix.storage.reader import ShardReader
-from datamix.storage.shards import Shard
 from datamix.storage.store import Store
 
 HEAD_CHARACTERS = 400
@@ -154,22 +153,25 @@ LIMIT 1
 
 def read_head(file: ProjectFile, store: Store, row: dict[str, Any]) -> str:
     """Return the beginning of a document's text, read from its shard; says so where the input is gone."""
-    shard = _shard(store, row["source"], row["shard"])
+    shard = latest_state(store).shard(row["source"], row["shard"])
     source = next((source for source in file.project.sources if source.name == row["source"]), None)
     if shard is None or source is None:
         return "(its source is no longer in datamix.yaml)"
     if not (file.root / shard.file.path).is_file():
         return f"({shard.file.path} is no longer there)"
-    for batch in ShardReader(shard, source.text_only(), file.root):
-        rows = batch.documents.column("row")
-        place = pa.compute.index(rows, row["row"]).as_py()
+    try:
+        text = _text(ShardReader(shard, source.text_only(), file.root), row["row"])
+    except InputError:
+        return f"({shard.file.path} has changed since it was measured; `datamix run` measures it anew)"
+    head = " ".join(text[: 2 * HEAD_CHARACTERS].split())
+    return head[:HEAD_CHARACTERS] + ("..." if len(text) > HEAD_CHARACTERS else "")
+
+
+def _text(reader: ShardReader, row: int) -> str:
+    """Return the text in a row of a shard, which is read up to there."""
+    for batch in reader:
+        place = pa.compute.index(batch.documents.column("row"), row).as_py()
         if place >= 0:
             text: str = batch.documents.column("text")[place].as_py()
-            head = " ".join(text[: 2 * HEAD_CHARACTERS].split())
-            return head[:HEAD_CHARACTERS] + ("..." if len(text) > HEAD_CHARACTERS else "")
-    return "(its text is no longer in the file)"
-
-
-def _shard(store: Store, source: str, key: str) -> Shard | None:
-    commits = [c for c in Commits(store.journal).all if (c.shard.source, c.shard.key) == (source, key)]
-    return max(commits, key=lambda commit: commit.run_id).shard if commits else None
+            return text
+    raise InputError(f"there is no row {row} any more")

@@ -65,6 +65,7 @@ class WideTask:
         store: the store's folder.
         source: its name.
         groups: (path of the wide part, its shards); all of the source, in order, since repeated ids span them.
+        written: wide parts of these that are there already, if they are intact.
         schema: of every wide part of the store.
         columns: the measured columns by family.
         sample: the share of the documents to show, or None.
@@ -73,6 +74,7 @@ class WideTask:
     store: Path
     source: str
     groups: tuple[tuple[str, tuple[ShardParts, ...]], ...]
+    written: tuple[Part, ...]
     schema: pa.Schema
     columns: dict[str, tuple[str, ...]]
     sample: Fraction | None
@@ -139,7 +141,12 @@ def write_wide(task: WideTask) -> WideResult:
     counts = {shard.shard: table.num_rows for shard, table in zip(shards, keys, strict=True)}
     parts = []
     start = 0
+    written = {part.path: part for part in task.written if part.is_intact(task.store)}
     for path, group in task.groups:
+        if path in written:
+            parts.append(written[path])
+            start += sum(counts[shard.shard] for shard in group)
+            continue
         tables = []
         for shard in group:
             rows = counts[shard.shard]

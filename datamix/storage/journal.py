@@ -14,7 +14,9 @@ import xxhash
 from datamix.errors import StoreError
 from datamix.storage.files import atomic
 
-Kind = Literal["runs", "commits", "edges", "decisions", "plans", "emissions", "jobs", "schedules", "tokens", "wide"]
+Kind = Literal[
+    "runs", "commits", "edges", "decisions", "plans", "emissions", "jobs", "schedules", "states", "tokens", "wide"
+]
 Entry = dict[str, Any]
 
 CHECKSUM = "xxh3_128"

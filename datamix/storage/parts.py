@@ -35,6 +35,17 @@ class Part:
     bytes: int
     hash: str
 
+    def is_there(self, store: Path) -> bool:
+        """Return whether the file is there with its size; one look, no read."""
+        try:
+            return (store / self.path).stat().st_size == self.bytes
+        except OSError:
+            return False
+
+    def is_intact(self, store: Path) -> bool:
+        """Return whether the file is there with its content, read to its end at the speed of the disk."""
+        return self.is_there(store) and file_hash(store / self.path) == self.hash
+
 
 class PartWriter:
     """Writes one part in row groups of fixed size, so that the bytes do not depend on the batches that came in.
