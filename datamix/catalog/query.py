@@ -81,6 +81,11 @@ def _first_line(error: duckdb.Error) -> str:
 
 def _sentence(error: duckdb.Error) -> str:
     text = str(error).strip()
+    if "No files found that match the pattern" in text:
+        return (
+            "the catalog names parts that are not there; if the store was moved or copied, `datamix catalog rebuild` "
+            "makes it anew, else `datamix run` does"
+        )
     missing = re.search(r"Table with name (\S+) does not exist", text)
     if missing:
         return (

@@ -18,6 +18,8 @@ from datamix.filters.packs import BoundPack, ParsedRule
 from datamix.filters.tree import NAN, NUMBERS, Comparison, Condition, Literal, Value, columns_of, tested_in
 
 BITS = 63
+MASK = "failed_"
+"""How the names of mask columns begin; a number follows."""
 VERSION = 1
 """Of the meaning of a decision; raised when the same packs would decide otherwise."""
 
@@ -68,7 +70,7 @@ class Decider:
     def masks(self) -> tuple[str, ...]:
         """The names of the mask columns: `failed_0`, `failed_1`, ...; none where there is no pack."""
         count = self._rules[-1].mask + 1 if self._rules else 0
-        return tuple(f"failed_{i}" for i in range(count))
+        return tuple(f"{MASK}{i}" for i in range(count))
 
     @property
     def reasons(self) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from datamix.catalog.publish import quote
 from datamix.dedup.edges import Edges
 from datamix.dedup.exact import exact_groups
+from datamix.dedup.jaccard import Rows
 from datamix.dedup.keepers import EXACT, NEAR, elect, preference_rank
 from datamix.document import ID
 from datamix.filters.decide import Decider
@@ -85,7 +86,7 @@ def decision_definition(decider: Decider, dedup: Dedup, sources: Sequence[Source
         "version": _CODE_VERSION,
         "filters": decider.definition(),
         "dedup": dedup.model_dump(mode="json"),
-        "priority": {source.name: source.priority for source in sources},
+        "sources": {source.name: [source.priority, source.domain_name, source.license] for source in sources},
     }
 
 
@@ -104,13 +105,13 @@ def write_decisions(
         store: the store.
         decider: the filters as SQL.
         dedup: preference and eligibility.
-        sources: for their priorities.
+        sources: for their priorities, domains and licences.
         wide: the wide parts.
         edges: the part with verified pairs.
         path: of the part to write.
     """
     keys = _preference_columns(store, dedup, sources, wide)
-    relation = f"(SELECT * FROM read_parquet({_list(store, wide)}))"
+    relation = _relation(store, sources, wide)
     with duckdb.connect() as connection:
         unordered = pl.DataFrame(connection.sql(decider.select(relation)).to_arrow_table())
     decided = keys.select("doc_id").join(unordered, on="doc_id", how="left", maintain_order="left")
@@ -119,7 +120,7 @@ def write_decisions(
     election = elect(
         preference_rank(keys, dedup.prefer),
         passing.to_numpy() if dedup.keeper_among == "kept" else np.ones(len(doc_ids), np.bool_),
-        exact_groups(keys["text_hash"].to_arrow()),
+        _groups(keys, dedup),
         _edges(store, edges, doc_ids, dedup),
     )
     exact = EXACT_REASON if dedup.exact else NEAR_REASON
@@ -174,6 +175,29 @@ def count_decisions(store: Store, wide: Sequence[str], decisions: str) -> Counts
             tokens_kept=sum(tokens for reason, *_, tokens in own if reason is None),
         )
     return Counts(by_source, clusters)
+
+
+def _relation(store: Store, sources: Sequence[Source], wide: Sequence[str]) -> str:
+    """Return SQL of the documents as filters see them: with the domain, and the license of the source where none is."""
+    rows = ", ".join(
+        f"({quote(s.name)}, {quote(s.domain_name)}, {'NULL' if s.license is None else quote(s.license)}::VARCHAR)"
+        for s in sources
+    )
+    return (
+        f"(SELECT w.* REPLACE (coalesce(w.license, s.license) AS license), s.domain "
+        f"FROM read_parquet({_list(store, wide)}) AS w "
+        f"JOIN (VALUES {rows}) AS s(source, domain, license) USING (source))"
+    )
+
+
+def _groups(keys: pl.DataFrame, dedup: Dedup) -> Rows:
+    """Return a number for each text: equal texts count as one, unless nothing is to be deduplicated.
+
+    With `exact: false` alone, equal texts are near-duplicates of Jaccard 1, and are called so.
+    """
+    if not dedup.exact and dedup.near is None:
+        return np.arange(keys.height)
+    return exact_groups(keys["text_hash"].to_arrow())
 
 
 def _preference_columns(store: Store, dedup: Dedup, sources: Sequence[Source], wide: Sequence[str]) -> pl.DataFrame:

@@ -15,6 +15,7 @@ from datamix.signals.tokenizers import BYTES
 from datamix.signals.tokens import TokensFamily
 from datamix.spec.project import ProjectFile, Source
 from datamix.storage.inputs import discover
+from datamix.storage.parts import Part
 from datamix.storage.reader import definition as reading
 from datamix.storage.shards import MAX_BYTES, Shard, shards
 from datamix.storage.store import Store, fingerprint
@@ -39,6 +40,11 @@ class ShardState:
     parts: dict[str, Measured]
     commits: dict[str, Commit]
     missing: tuple[Wanted, ...]
+
+    def part(self, family: str) -> Part | None:
+        """Return the part of a family, if it is measured."""
+        measured = self.parts.get(family)
+        return None if measured is None else measured.part
 
     def add(self, commit: Commit) -> None:
         """Take over what a task committed."""

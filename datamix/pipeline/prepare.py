@@ -6,13 +6,16 @@ from collections.abc import Collection
 
 from datamix.document import CARRIED
 from datamix.errors import nearest
-from datamix.filters.decide import Decider
+from datamix.filters.decide import MASK, Decider
 from datamix.filters.packs import load_packs
-from datamix.pipeline.publication import DOCUMENT_COLUMNS, decidable_columns
+from datamix.pipeline.publication import DOCUMENT_COLUMNS, LEADING, decidable_columns
 from datamix.pipeline.wide import wide_schema
 from datamix.signals.family import Family
 from datamix.signals.registry import families, wide_columns
 from datamix.spec.project import ProjectFile
+
+_INSIDE = ("offset", "base_id", "text")
+"""Columns of parts that `documents` does not show."""
 
 
 def prepare(file: ProjectFile) -> tuple[tuple[Family, ...], Decider]:
@@ -34,11 +37,17 @@ def prepare(file: ProjectFile) -> tuple[tuple[Family, ...], Decider]:
 
 
 def _refuse_taken_columns(file: ProjectFile, measured: tuple[Family, ...]) -> None:
-    """Refuse carried columns with the name of another column of `documents`."""
-    taken = {column.name for column in wide_columns(measured)} | set(DOCUMENT_COLUMNS)
+    """Refuse scores and carried columns with the name of another column of `documents` or of a part."""
+    own = {*DOCUMENT_COLUMNS, *_INSIDE} - set(LEADING)
+    for name in file.project.measure.scores:
+        if name in own or name.startswith(MASK):
+            raise file.document.error(
+                f"{name!r} is a column of `documents` already; give the score another name", "measure", "scores", name
+            )
+    taken = {column.name for column in wide_columns(measured)} | {*DOCUMENT_COLUMNS, *_INSIDE}
     for i, source in enumerate(file.project.sources):
         for j, name in enumerate(source.columns):
-            if name in taken - set(CARRIED):
+            if name in taken - set(CARRIED) or name.startswith(MASK):
                 raise file.document.error(
                     f"source {source.name!r} carries a column {name!r}, which is the name of another column of "
                     "`documents`; rename it in the files, or leave it out of `columns`",

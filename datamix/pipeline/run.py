@@ -20,7 +20,7 @@ from datamix.pipeline.commits import Commit, Commits
 from datamix.pipeline.decide import Counts, count_decisions, decision_definition, write_decisions
 from datamix.pipeline.duplicates import DuplicatesResult, DuplicatesTask, write_edges
 from datamix.pipeline.inventory import Inventory, measure_task, take_inventory
-from datamix.pipeline.measure import QUARANTINE, measure_shard, warm
+from datamix.pipeline.measure import DOCUMENTS, QUARANTINE, measure_shard, warm
 from datamix.pipeline.prepare import prepare
 from datamix.pipeline.publication import CURRENT, State, document_columns, publish_catalog
 from datamix.pipeline.report import MeasureLog, Progress, Stage, Summary, rate
@@ -30,7 +30,7 @@ from datamix.signals.family import Family
 from datamix.signals.registry import wide_columns
 from datamix.spec.project import ProjectFile
 from datamix.storage.journal import Entry, Kind
-from datamix.storage.parts import Part
+from datamix.storage.parts import Part, read_part
 from datamix.storage.shards import MAX_BYTES
 from datamix.storage.store import Store, fingerprint
 
@@ -207,16 +207,29 @@ class _Run:
                 stage.bytes = sum(part.bytes for result in known.values() for part in result.parts)
         parts = [part for name in names for part in known[name].parts]
         if not any(part.rows for part in parts):
-            raise InputError(
-                "no document could be read from any source: all are empty or quarantined; `datamix sql --query "
-                "quarantine` of an earlier run, or the files themselves, show why"
-            )
+            raise InputError(self._nothing_read(inventory))
         return parts, {name: known[name].repeated_ids for name in names}
+
+    def _nothing_read(self, inventory: Inventory) -> str:
+        """Say why there is no document at all: the first thing that was quarantined, and how often."""
+        for state in inventory.states:
+            entries = read_part(self.store.folder, state.parts[QUARANTINE].part.path).to_pylist()
+            if entries:
+                first, total = entries[0], sum(s.commits[QUARANTINE].quarantined for s in inventory.states)
+                return (
+                    f"no document could be read; {total:,} were quarantined, the first at {state.shard.file.path}:"
+                    f"{first['row'] + 1}: {first['reason']}: {first['detail']}; mend the files, or the columns that "
+                    "datamix.yaml names"
+                )
+        return "no document could be read: all files are empty; look at the paths in datamix.yaml"
 
     def _duplicates(self, inventory: Inventory, wide: Sequence[Part]) -> str:
         dedup = self.file.project.dedup
+        # Not the wide parts: a new score changes them, and has nothing to do with duplicates.
+        families = (DOCUMENTS, "content", "signatures")
         definition = {
-            "wide": [part.path for part in wide],
+            "documents": [[part.hash for f in families if (part := state.part(f))] for state in inventory.states],
+            "sample": str(self.options.sample),
             "near": None if dedup.near is None else dedup.near.model_dump(),
         }
         name = fingerprint(definition)
