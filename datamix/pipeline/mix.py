@@ -149,7 +149,7 @@ def _pins(file: ProjectFile, state: State, mixture: Mixture, spec: Path) -> dict
             )
     return {
         "tokenizer": measured,
-        "decisions": Path(state.decisions).stem,
+        "rules": state.rules,
         **{f"model.{name}": digest for name, digest in models.items()},
     }
 

@@ -43,6 +43,7 @@ class State:
     Args:
         wide: wide parts, in order.
         decisions: the part with decisions.
+        rules: fingerprint of filters and deduplication, whatever the documents.
         edges: the part with verified pairs.
         columns: SQL of the measured columns of `documents`.
         expansion: SQL of `decisions` over the relation `measured`.
@@ -55,6 +56,7 @@ class State:
 
     wide: list[str]
     decisions: str
+    rules: str
     edges: str
     columns: list[str]
     expansion: str

@@ -130,6 +130,7 @@ class _Run:
         state = State(
             wide=[part.path for part in wide],
             decisions=decisions,
+            rules=fingerprint(self._rules()),
             edges=edges,
             columns=document_columns(self.file, wide_columns(self.families)),
             expansion=self.decider.decisions_view("measured"),
@@ -261,9 +262,7 @@ class _Run:
     def _decide(self, wide: Sequence[Part], edges: str) -> tuple[str, Counts]:
         project = self.file.project
         paths = [part.path for part in wide]
-        definition = {
-            **decision_definition(self.decider, project.dedup, project.sources), "wide": paths, "edges": edges
-        }  # fmt: skip
+        definition = {**self._rules(), "wide": paths, "edges": edges}
         name = fingerprint(definition)
         path = f"decisions/{name}.parquet"
         with self._stage("decide") as stage:
@@ -274,6 +273,9 @@ class _Run:
             counts = count_decisions(self.store, paths, path)
             stage.documents = counts.documents
         return path, counts
+
+    def _rules(self) -> dict[str, object]:
+        return decision_definition(self.decider, self.file.project.dedup, self.file.project.sources)
 
     def _product(self, kind: Kind, name: str) -> Entry | None:
         """Return the journal's entry of parts that are made of measured ones, if they are as they were written.
