@@ -37,10 +37,16 @@ def names(wheel: Path) -> set[str]:
 def test_wheel_ships_the_whole_library(wheel: Path) -> None:
     shipped = names(wheel)
     for folder, pattern in LIBRARY.items():
-        files = [file for file in (ROOT / folder).glob(pattern) if file.is_file() and "__pycache__" not in file.parts]
+        files = [
+            file for file in (ROOT / folder).glob(pattern) if file.is_file() and file.suffix not in (".py", ".pyc")
+        ]
         assert files, folder
         for file in files:
             assert f"datamix/_library/{file.relative_to(ROOT).as_posix()}" in shipped
+
+
+def test_wheel_leaves_out_how_the_models_were_made(wheel: Path) -> None:
+    assert not [name for name in names(wheel) if name.startswith("datamix/_library/") and name.endswith(".py")]
 
 
 def test_wheel_installs_one_package_and_no_tests(wheel: Path) -> None:

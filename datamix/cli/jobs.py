@@ -124,7 +124,7 @@ def tick(
     project: ProjectFolder = Path(),
     address: Address = None,
     now: Annotated[
-        str | None, typer.Option("--now", metavar="TIME", help="Go by this time instead, ISO 8601; UTC without offset.")
+        str | None, typer.Option("--now", metavar="TIME", help="Go by this past time, ISO 8601; UTC without offset.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -162,10 +162,15 @@ def _parse_time(text: str) -> datetime:
 
     try:
         moment = datetime.fromisoformat(text)
-        aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-        return aware.astimezone(UTC)
+        aware = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError):
         raise SpecError(f"--now: {text!r} is no time; write one like 2026-03-29T03:00+02:00") from None
+    if aware > datetime.now(UTC):
+        raise SpecError(
+            f"--now: {text} is still to come; the times until then would be recorded as missed. "
+            "`datamix schedule list` shows when each schedule is due next"
+        )
+    return aware
 
 
 def _tell(job: Job) -> None:

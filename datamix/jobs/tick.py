@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from datamix.errors import JobError
 from datamix.jobs.agenda import Agenda, plan_tick
 from datamix.jobs.book import Job, JobBook
 from datamix.jobs.cluster import Clusters
@@ -74,8 +75,12 @@ def tick(file: ProjectFile, address: str, now: datetime) -> TickReport:
             new_key=lambda: secrets.token_hex(4),
         )
         _note(book, agenda)
-        submitted = [send(book, clusters[address], job) for job in agenda.submissions]
-        changed, silent = refresh(book, clusters, agenda.overtaken)
+        try:
+            submitted = [send(book, clusters[address], job) for job in agenda.submissions]
+            changed, silent = refresh(book, clusters, agenda.overtaken)
+        except JobError:
+            book.publish()  # what was noted: missed times, and that the submission failed
+            raise
     sent = {job.job for job in submitted}
     report = TickReport(
         now,

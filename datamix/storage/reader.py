@@ -142,4 +142,6 @@ class ShardReader:
             raise self._changed()
 
     def _changed(self) -> InputError:
-        return InputError(f"{self.path} changed while it was read; run again when nothing writes it")
+        return InputError(
+            f"{self.path} changed after it was listed, or while it was read; run again when nothing writes it"
+        )

@@ -86,6 +86,9 @@ def test_an_impossible_time_is_a_usage_error(project: Path):
     done = command(project, "schedule", "tick", "--now", "yesterday")
     assert done.returncode == 2
     assert "--now: 'yesterday' is no time" in done.stderr
+    done = command(project, "schedule", "tick", "--now", "2999-01-01T00:00")
+    assert done.returncode == 2
+    assert "is still to come" in done.stderr
 
 
 def test_jobs_of_a_store_that_is_not_there(project: Path):
