@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from datamix.dedup.bands import choose_bands, verdict_bounds
-from datamix.dedup.jaccard import Rows, distinct, jaccard_of_sets, shingle_sets
+from datamix.dedup.jaccard import Rows, ShingleSets, distinct, jaccard_of_sets, shingle_sets
 from datamix.kernels.candidates import agreements, band_keys, judge_buckets
 from datamix.spec.project import Near
 
@@ -18,7 +18,6 @@ Texts = Callable[[Rows], pa.LargeStringArray]
 
 _KEYS_BYTES = 1 << 30
 _PENDING_PAIRS = 1 << 22
-_SHINGLES_AT_ONCE = 1 << 23
 
 
 @dataclass(frozen=True)
@@ -41,8 +40,63 @@ class Edges:
         return len(self.a)
 
 
+@dataclass(frozen=True)
+class Pairs:
+    """Candidates that their signatures do not refuse, sorted by (a, b), each pair once.
+
+    Args:
+        a: int64 [pairs], a row.
+        b: int64 [pairs], a row; a < b.
+        estimate: float64 [pairs], the estimated Jaccard similarity.
+        accepted: bool [pairs], whether the estimate is enough; else the texts decide.
+    """
+
+    a: Rows
+    b: Rows
+    estimate: npt.NDArray[np.float64]
+    accepted: npt.NDArray[np.bool_]
+
+    def in_doubt(self) -> Rows:
+        """Return the rows whose texts are needed, int64, ascending."""
+        return distinct(np.concatenate((self.a[~self.accepted], self.b[~self.accepted])))
+
+    def decide(self, threshold: float, rows: Rows, sets: ShingleSets) -> Edges:
+        """Return the pairs that are edges.
+
+        Args:
+            threshold: the least Jaccard similarity.
+            rows: int64 [k], those `in_doubt` in any order.
+            sets: their shingles, in the same order.
+        """
+        by_row = np.argsort(rows)
+        doubt = np.flatnonzero(~self.accepted)
+        a, b = (by_row[np.searchsorted(rows, side[doubt], sorter=by_row)] for side in (self.a, self.b))
+        in_order = np.argsort(b, kind="stable")  # of the sets of `b`: those of the few heads of buckets stay at hand
+        jaccard = self.estimate.copy()
+        jaccard[doubt[in_order]] = jaccard_of_sets(sets, a[in_order], b[in_order])
+        edge = self.accepted | (jaccard >= threshold)
+        return Edges(self.a[edge], self.b[edge], jaccard[edge].astype(np.float32), ~self.accepted[edge])
+
+
 def find_edges(signatures: npt.NDArray[np.uint32], shingles: npt.NDArray[np.int32], near: Near, texts: Texts) -> Edges:
-    """Find the pairs of documents whose Jaccard similarity reaches the threshold.
+    """Find the pairs of documents whose Jaccard similarity reaches the threshold, of texts that fit the memory.
+
+    Args:
+        signatures: as for `find_pairs`.
+        shingles: as for `find_pairs`.
+        near: words in a shingle, permutations and threshold.
+        texts: gives the texts of some rows (ascending), asked once for those that signatures leave in doubt.
+
+    Raises:
+        ValueError: as `find_pairs`.
+    """
+    pairs = find_pairs(signatures, shingles, near)
+    rows = pairs.in_doubt()
+    return pairs.decide(near.threshold, rows, shingle_sets(texts(rows), near.ngram))
+
+
+def find_pairs(signatures: npt.NDArray[np.uint32], shingles: npt.NDArray[np.int32], near: Near) -> Pairs:
+    """Find the pairs of documents that share a band and whose signatures do not refuse them.
 
     The rows' order decides who is compared with whom in large buckets, so it has to be one that does not depend on
     files or shards: by (text hash, doc_id). Give one row for each distinct text, else all its copies are compared.
@@ -50,8 +104,7 @@ def find_edges(signatures: npt.NDArray[np.uint32], shingles: npt.NDArray[np.int3
     Args:
         signatures: uint32 [n, permutations], C-contiguous; may be a memory map.
         shingles: int32 [n]; rows with 0 are compared with nothing.
-        near: words in a shingle, permutations and threshold.
-        texts: gives the texts of some rows (ascending), asked for pairs that signatures can't decide, a part at a time.
+        near: permutations and threshold.
 
     Raises:
         ValueError: the signatures don't have `near.permutations` values, or there are 2^32 rows or more.
@@ -67,11 +120,8 @@ def find_edges(signatures: npt.NDArray[np.uint32], shingles: npt.NDArray[np.int3
     b = (pairs & np.uint64(0xFFFFFFFF)).astype(np.int64)
     agreed = np.empty(len(pairs), np.int32)
     agreements(frozen, a, b, agreed)
-    jaccard = agreed / near.permutations
-    undecided = agreed < verdict_bounds(near.threshold, near.permutations)[0]
-    jaccard[undecided] = _by_texts(a[undecided], b[undecided], shingles, near.ngram, texts)
-    accepted = ~undecided | (jaccard >= near.threshold)
-    return Edges(a[accepted], b[accepted], jaccard[accepted].astype(np.float32), undecided[accepted])
+    accept_from, _ = verdict_bounds(near.threshold, near.permutations)
+    return Pairs(a, b, agreed / near.permutations, agreed >= accept_from)
 
 
 def _candidates(signatures: npt.NDArray[np.uint32], members: Rows, near: Near) -> npt.NDArray[np.uint64]:
@@ -100,24 +150,3 @@ def _sorted_bands(
         keys.sort(axis=1)
         yield from keys
 
-
-def _by_texts(a: Rows, b: Rows, shingles: npt.NDArray[np.int32], ngram: int, texts: Texts) -> npt.NDArray[np.float64]:
-    """Return the exact Jaccard similarity of the rows a[i] and b[i].
-
-    The pairs are taken in order of `b`, so that a text is read once, and those of the few rows that head large buckets
-    once for each part; a part's size is bounded by its shingles, that is by its text.
-    """
-    order = np.lexsort((a, b))
-    a, b = a[order], b[order]
-    new = np.ones(len(b), np.bool_)
-    new[1:] = b[1:] != b[:-1]
-    part = np.cumsum(shingles[a].astype(np.int64) + shingles[b] * new) // _SHINGLES_AT_ONCE
-    similarity = np.empty(len(a), np.float64)
-    for pairs in np.split(np.arange(len(a)), np.flatnonzero(np.diff(part)) + 1):
-        if len(pairs):
-            rows = distinct(np.concatenate((a[pairs], b[pairs])))
-            sets = shingle_sets(texts(rows), ngram)
-            similarity[order[pairs]] = jaccard_of_sets(
-                sets, np.searchsorted(rows, a[pairs]), np.searchsorted(rows, b[pairs])
-            )
-    return similarity

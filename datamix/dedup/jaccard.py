@@ -36,11 +36,16 @@ def distinct(values: npt.NDArray[Number]) -> npt.NDArray[Number]:
     return values[new]
 
 
-def shingle_sets(texts: pa.LargeStringArray, ngram: int) -> ShingleSets:
+def shingle_sets(texts: pa.LargeStringArray, ngram: int, among: int = 0) -> ShingleSets:
     """Return the sets of shingles of `ngram` words, the same shingles that signatures are made of.
 
     A hash has 64 bits less those that the number of documents takes: of two texts with 10,000 shingles each, among
     2,000 documents, one pair of shingles is taken for equal by chance once in 10^8 times.
+
+    Args:
+        texts: large_string [n].
+        ngram: words in a shingle.
+        among: how many documents there are in all, where `texts` are some of those that will be compared.
     """
     bounds = np.zeros(len(texts) + 1, np.int64)
     if not len(texts):
@@ -52,7 +57,7 @@ def shingle_sets(texts: pa.LargeStringArray, ngram: int) -> ShingleSets:
     hashes = hashes[: bounds[-1]]
 
     # The document's number before each hash makes one sort of plain numbers out of many, which numpy does by vectors.
-    number_bits = np.uint64(len(texts).bit_length())
+    number_bits = np.uint64(max(len(texts), among).bit_length())
     numbers = np.arange(len(texts) + 1, dtype=np.uint64) << (np.uint64(64) - number_bits)
     hashes >>= number_bits
     hashes |= np.repeat(numbers[:-1], np.diff(bounds))

@@ -10,7 +10,8 @@ from datamix.kernels.minhash import Hashes, Signatures
 
 Rows = npt.NDArray[np.int64]
 
-_HEAD = 64
+_PAIRWISE = 64
+_HEADS = 16
 _LEADERS = 256
 _UNDECIDED = 64
 _MIXER = np.uint64(0x9E3779B97F4A7C15)
@@ -66,9 +67,10 @@ def judge_buckets(
 ) -> Hashes:
     """Compare the members of each bucket and return the pairs that are not refused.
 
-    Each member is compared with the first 64 members before it, and with the bucket's leaders: later members whom
-    nobody before them accepted, 256 at most. So a bucket of 64 is compared pairwise, and the work on a larger one grows
-    with its size only. A member keeps 64 undecided pairs of a bucket at most, since each costs reading two texts.
+    A bucket of 64 members or fewer is compared pairwise. In a larger one each member is compared with those of the
+    first 16 that precede it, and with the bucket's leaders: later members whom nobody before them accepted, 256 at
+    most. So the work and the pairs grow with the bucket's size only. A member keeps 64 undecided pairs of a bucket at
+    most, since each costs reading two texts.
 
     Args:
         keys: uint64 [m] from `band_keys`, sorted.
@@ -89,15 +91,16 @@ def judge_buckets(
         end = start + 1
         while end < keys.shape[0] and keys[start] >> row_bits == keys[end] >> row_bits:
             end += 1
+        heads = end - start if end - start <= _PAIRWISE else _HEADS
         leading = 0
         for j in range(start + 1, end):
-            if count + _HEAD + _LEADERS > pairs.shape[0]:
+            if count + _PAIRWISE + _LEADERS > pairs.shape[0]:
                 larger = np.empty(2 * pairs.shape[0], np.uint64)
                 for k in range(count):
                     larger[k] = pairs[k]
                 pairs = larger
             member = int(np.int64(keys[j] & row_mask))
-            head = min(j - start, _HEAD)
+            head = min(j - start, heads)
             accepted, undecided = False, 0
             for k in range(head + leading):
                 other = int(np.int64(keys[start + k] & row_mask)) if k < head else int(leaders[k - head])
@@ -110,7 +113,7 @@ def judge_buckets(
                     continue
                 pairs[count] = np.uint64(other) << np.uint64(32) | np.uint64(member)
                 count += 1
-            if j - start >= _HEAD and not accepted and leading < _LEADERS:
+            if j - start >= heads and not accepted and leading < _LEADERS:
                 leaders[leading] = member
                 leading += 1
         start = end

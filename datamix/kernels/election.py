@@ -5,21 +5,56 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from datamix.kernels.candidates import agreement
 from datamix.kernels.compile import kernel
+from datamix.kernels.minhash import Hashes, Signatures
+
+_TRIED = 64
 
 
 @kernel
-def join_keepers(edges: npt.NDArray[np.uint64], keeper: npt.NDArray[np.int64]) -> None:
-    """Let each document join its most preferred neighbour that is a keeper itself, or stay a keeper.
+def join_keepers(
+    edges: Hashes, signatures: Signatures, signed: npt.NDArray[np.int64], accept_from: int, keeper: npt.NDArray[np.int64]
+) -> None:
+    """Let each document join its most preferred neighbour that is a keeper, else a keeper two edges away, else be one.
 
-    Documents are numbered by preference, so when one is looked at, all that precede it are decided.
+    Documents are numbered by preference, so when one is looked at, all that precede it are decided. For a keeper two
+    edges away there is no verified pair: the two signatures have to accept it. Each neighbour is asked for its own
+    keeper and for the 64 most preferred keepers that it has edges to, and the most preferred accepted one is joined.
 
     Args:
-        edges: uint64, sorted: (the later document) * 2^32 + (the earlier one).
+        edges: uint64, sorted: document * 2^32 + neighbour, each edge in both directions.
+        signatures: uint32 [signed, permutations].
+        signed: int64 [n], the row of each document's signature.
+        accept_from: agreeing values that accept a pair.
         keeper: int64 [n], 0, 1, 2, ... on entry; the keeper of each document on return.
     """
+    n = keeper.shape[0]
+    starts = np.zeros(n + 1, np.int64)
     for edge in edges:
-        later = np.int64(edge >> np.uint64(32))
-        earlier = np.int64(edge & np.uint64(0xFFFFFFFF))
-        if keeper[later] == later and keeper[earlier] == earlier:
-            keeper[later] = earlier
+        starts[np.int64(edge >> np.uint64(32)) + 1] += 1
+    for document in range(n):
+        starts[document + 1] += starts[document]
+    beside = np.empty(edges.shape[0], np.uint32)  # from starts[d]: the keepers that d has edges to, most preferred first
+    found = np.zeros(n, np.int64)
+    tried = np.full(n, -1, np.int64)
+    for document in range(n):
+        first, last = starts[document], starts[document + 1]
+        best = np.int64(document)
+        if found[document]:
+            best = np.int64(beside[first])
+        else:
+            for i in range(first, last):
+                neighbour = np.int64(edges[i] & np.uint64(0xFFFFFFFF))
+                for k in range(-1, min(found[neighbour], _TRIED)):
+                    other = keeper[neighbour] if k < 0 else np.int64(beside[starts[neighbour] + k])
+                    if other < best and tried[other] != document:
+                        tried[other] = document
+                        if agreement(signatures, signed[document], signed[other]) >= accept_from:
+                            best = other
+        keeper[document] = best
+        if best == document:
+            for i in range(first, last):
+                neighbour = np.int64(edges[i] & np.uint64(0xFFFFFFFF))
+                beside[starts[neighbour] + found[neighbour]] = document
+                found[neighbour] += 1

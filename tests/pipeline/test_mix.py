@@ -69,13 +69,28 @@ def test_a_plan_is_immutable_and_named_by_what_made_it(project: Path, tmp_path: 
     assert {file: (file.read_bytes(), file.stat().st_mtime_ns) for file in first.folder.iterdir()} == before
     assert (tmp_path / "out" / "plan.json").read_bytes() == (first.folder / "plan.json").read_bytes()
     pins = load_plan(first.folder).pins
-    assert set(pins) == {"tokenizer", "decisions", "documents.help", "documents.pairs"}
+    assert set(pins) == {"tokenizer", "rules", "documents.help", "documents.pairs"}
     plans = []
     for seed in (6, 7):
         spec.write_text(MIXTURE.replace("seed: 5", f"seed: {seed}").replace("name: tiny", "name: seeds"))
         plans.append(plan_mixture(read_project(project), spec))
     assert plans[0].plan != plans[1].plan
     assert {**plans[0].ledger, "name": "tiny"} == first.ledger
+
+
+def test_the_same_documents_and_rules_are_the_same_plan_wherever_they_lie(project: Path, tmp_path: Path) -> None:
+    make_project(tmp_path)
+    more = tmp_path / "data" / "more.jsonl"
+    more.write_text('{"name": "alone", "text": "A text that no component asks for, and that repeats no other one."}\n')
+    file = tmp_path / "datamix.yaml"
+    file.write_text(file.read_text().replace("data/mirror.jsonl.gz", "[data/mirror.jsonl.gz, data/more.jsonl]"))
+    run_local(tmp_path, max_shard_bytes=20_000)
+    planned, known = plan_tiny(tmp_path), plan_tiny(project)
+    assert (planned.plan, planned.ledger) == (known.plan, known.ledger)
+    # Rules that change nothing are other rules: what they would have dropped was decided, not forgotten.
+    file.write_text(file.read_text().replace("fineweb]\n", "fineweb, {c4: {}}]\n"))
+    run_local(tmp_path)
+    assert plan_tiny(tmp_path).plan != known.plan
 
 
 def test_another_threshold_is_another_plan_and_the_old_one_stays(tmp_path: Path) -> None:
