@@ -1,7 +1,7 @@
 """The `ray` engine: Core tasks on a local Ray, or on the cluster that RAY_ADDRESS names.
 
 Ray reads its authentication mode, and whether it listens on loopback only, when it is imported: this module is
-imported by `datamix.engine.engine.start_engine`, which sets both first.
+imported by `datamix.engine.start.start_engine`, which sets both first.
 """
 
 from __future__ import annotations

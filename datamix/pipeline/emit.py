@@ -7,7 +7,8 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from datamix.engine.engine import EngineName, start_engine
+from datamix.engine.engine import EngineName
+from datamix.engine.start import start_engine
 from datamix.errors import InputError, SpecError, StoreError, nearest
 from datamix.export.emission import Emission, PlanTokenizer
 from datamix.export.emit import FORMATS, emit

@@ -12,13 +12,14 @@ from fractions import Fraction
 from typing import Any
 
 from datamix import __version__
-from datamix.engine.engine import Engine, EngineName, Item, Result, start_engine
+from datamix.engine.engine import Engine, EngineName, Item, Result
+from datamix.engine.start import start_engine
 from datamix.errors import DatamixError, InputError
 from datamix.filters.decide import Decider
 from datamix.pipeline.collect import collect_superseded, mark_superseded
 from datamix.pipeline.commits import Commit, Commits
 from datamix.pipeline.decide import Counts, count_decisions, decision_definition, write_decisions
-from datamix.pipeline.duplicates import DuplicatesResult, DuplicatesTask, write_edges
+from datamix.pipeline.duplicates import EDGES_VERSION, DuplicatesResult, DuplicatesTask, write_edges
 from datamix.pipeline.inventory import Inventory, measure_task, take_inventory
 from datamix.pipeline.measure import DOCUMENTS, QUARANTINE, measure_shard, warm
 from datamix.pipeline.prepare import prepare
@@ -232,6 +233,7 @@ class _Run:
             "documents": [[part.hash for f in families if (part := state.part(f))] for state in inventory.states],
             "sample": str(self.options.sample),
             "near": None if dedup.near is None else dedup.near.model_dump(),
+            "version": EDGES_VERSION,
         }
         name = fingerprint(definition)
         path = f"dedup/edges-{name}.parquet"
@@ -253,10 +255,10 @@ class _Run:
         return path
 
     def _commit_edges(self, name: str, definition: dict[str, Any], result: DuplicatesResult, stage: Stage) -> None:
-        entry = {"definition": definition, "part": asdict(result.part), "run_id": self.run_id}
+        entry = {"definition": definition, "parts": [asdict(part) for part in result.parts], "run_id": self.run_id}
         self.store.journal.write("edges", name, entry)
-        stage.items, stage.worker_seconds = result.part.rows, round(result.seconds, 3)
-        stage.detail = f"{result.part.rows:,} pairs; {result.texts_read:,} texts read for pairs in doubt"
+        stage.items, stage.worker_seconds = result.parts[0].rows, round(result.seconds, 3)
+        stage.detail = f"{result.parts[0].rows:,} pairs; {result.texts_read:,} texts read for pairs in doubt"
         self.progress.advance()
 
     def _decide(self, wide: Sequence[Part], edges: str) -> tuple[str, Counts]:
@@ -285,7 +287,7 @@ class _Run:
         entry = self.store.journal.read(kind, name)
         if entry is None:
             return None
-        parts = [Part(**part) for part in (entry["parts"] if kind == "wide" else [entry["part"]])]
+        parts = [Part(**part) for part in (entry["parts"] if "parts" in entry else [entry["part"]])]
         return entry if all(part.is_intact(self.store.folder) for part in parts) else None
 
     @contextmanager

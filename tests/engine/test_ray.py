@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from datamix.engine.engine import start_engine
+from datamix.engine.start import start_engine
 from datamix.engine.local import LocalEngine
 from datamix.errors import EngineError, SpecError
 from tests.engine import tasks
