@@ -28,6 +28,11 @@ def choose_bands(threshold: float, permutations: int) -> tuple[int, int]:
     return permutations, 1
 
 
+def least_agreement(threshold: float, permutations: int) -> int:
+    """Return how many values two signatures have to agree in for an estimate at the threshold or above."""
+    return math.ceil(threshold * permutations - 1e-9)
+
+
 def verdict_bounds(threshold: float, permutations: int) -> tuple[int, int]:
     """Return (accept from, refuse below), in agreeing values of two signatures; between the two the texts decide.
 

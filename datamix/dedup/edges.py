@@ -49,12 +49,14 @@ class Pairs:
         b: int64 [pairs], a row; a < b.
         estimate: float64 [pairs], the estimated Jaccard similarity.
         accepted: bool [pairs], whether the estimate is enough; else the texts decide.
+        crowded: bool [rows], whether a row shares a band with so many that it was not compared with all of them.
     """
 
     a: Rows
     b: Rows
     estimate: npt.NDArray[np.float64]
     accepted: npt.NDArray[np.bool_]
+    crowded: npt.NDArray[np.bool_]
 
     def in_doubt(self) -> Rows:
         """Return the rows whose texts are needed, int64, ascending."""
@@ -115,24 +117,27 @@ def find_pairs(signatures: npt.NDArray[np.uint32], shingles: npt.NDArray[np.int3
         raise ValueError(f"{len(signatures):,} rows, fewer than 2^32 expected: a pair of rows is one 64-bit number")
     frozen = np.asarray(signatures).view()
     frozen.setflags(write=False)  # one compiled kernel, whether memory-mapped or not
-    pairs = _candidates(frozen, np.flatnonzero(shingles > 0), near)
+    crowded = np.zeros(len(frozen), np.bool_)
+    pairs = _candidates(frozen, np.flatnonzero(shingles > 0), near, crowded)
     a = (pairs >> np.uint64(32)).astype(np.int64)
     b = (pairs & np.uint64(0xFFFFFFFF)).astype(np.int64)
     agreed = np.empty(len(pairs), np.int32)
     agreements(frozen, a, b, agreed)
     accept_from, _ = verdict_bounds(near.threshold, near.permutations)
-    return Pairs(a, b, agreed / near.permutations, agreed >= accept_from)
+    return Pairs(a, b, agreed / near.permutations, agreed >= accept_from, crowded)
 
 
-def _candidates(signatures: npt.NDArray[np.uint32], members: Rows, near: Near) -> npt.NDArray[np.uint64]:
-    """Return the pairs that are not refused by their estimates, sorted, as a * 2^32 + b."""
+def _candidates(
+    signatures: npt.NDArray[np.uint32], members: Rows, near: Near, crowded: npt.NDArray[np.bool_]
+) -> npt.NDArray[np.uint64]:
+    """Return the pairs that are not refused by their estimates, sorted, as a * 2^32 + b; set `crowded`."""
     bands, rows = choose_bands(near.threshold, near.permutations)
     bounds = verdict_bounds(near.threshold, near.permutations)
     row_bits = np.uint64(len(signatures).bit_length())
     pairs = np.empty(0, np.uint64)
     pending: list[npt.NDArray[np.uint64]] = []
     for keys in _sorted_bands(signatures, members, bands, rows, row_bits):
-        pending.append(judge_buckets(keys, row_bits, signatures, *bounds))
+        pending.append(judge_buckets(keys, row_bits, signatures, *bounds, crowded))
         if sum(map(len, pending)) > max(_PENDING_PAIRS, len(pairs)):
             pairs = distinct(np.concatenate((pairs, *pending)))
             pending = []
@@ -149,4 +154,3 @@ def _sorted_bands(
         band_keys(signatures, members, first, rows, row_bits, keys)
         keys.sort(axis=1)
         yield from keys
-

@@ -13,6 +13,7 @@ from datamix.dedup.edges import Edges
 from datamix.dedup.jaccard import Rows
 from datamix.errors import SpecError, nearest
 from datamix.kernels.election import join_keepers
+from datamix.kernels.minhash import Signatures
 from datamix.spec.project import Preference
 
 NO_DUPLICATE, EXACT, NEAR = 0, 1, 2
@@ -32,11 +33,28 @@ class Election:
     duplicate: npt.NDArray[np.uint8]
 
 
-def elect(rank: Rows, eligible: npt.NDArray[np.bool_], exact_group: Rows, edges: Edges) -> Election:
+@dataclass(frozen=True)
+class Signed:
+    """The signatures of documents that were not compared with all that share a band: see `Pairs.crowded`.
+
+    Args:
+        rows: int64 [k], the documents.
+        signatures: uint32 [k, permutations], read-only.
+        accept_from: agreeing values that are enough, from `least_agreement`.
+    """
+
+    rows: Rows
+    signatures: Signatures
+    accept_from: int
+
+
+def elect(rank: Rows, eligible: npt.NDArray[np.bool_], exact_group: Rows, edges: Edges, signed: Signed) -> Election:
     """Elect keepers: in order of preference, a document joins its most preferred accepted keeper, or becomes one.
 
-    Rows of equal text count as one, by their most preferred eligible member. So every member of a cluster is similar to
-    its keeper, chains are split, and no two kept documents are joined by an edge. Rows that are not eligible come
+    A keeper is accepted where an edge joins the two. Of two documents that were not compared with all others, it is
+    also accepted where it is two edges away and their signatures agree well enough. Rows of equal text count as one,
+    by their most preferred eligible member. So every member of a cluster is similar to its keeper, by an edge or by
+    its signature, chains are split, and no two kept documents are joined by an edge. Rows that are not eligible come
     after all that are: they join the most preferred keeper that accepts them, or lead a cluster of their own kind.
 
     Args:
@@ -44,6 +62,7 @@ def elect(rank: Rows, eligible: npt.NDArray[np.bool_], exact_group: Rows, edges:
         eligible: bool [n]: what may be kept.
         exact_group: int64 [n], the same number for equal texts.
         edges: between any rows of the groups.
+        signed: signatures of those that were not compared with all others; equal ones for equal texts.
 
     Raises:
         ValueError: there are 2^32 rows or more.
@@ -61,13 +80,32 @@ def elect(rank: Rows, eligible: npt.NDArray[np.bool_], exact_group: Rows, edges:
     _, first, group = np.unique(exact_group[order], return_index=True, return_inverse=True)
     head = first[group]
     a, b = head[place[edges.a]], head[place[edges.b]]
-    later, earlier = np.maximum(a, b).astype(np.uint64), np.minimum(a, b).astype(np.uint64)
     keeper = np.arange(n)
-    join_keepers(np.sort((later << np.uint64(32) | earlier)[later != earlier]), keeper)
+    _join(a[a != b], b[a != b], head[place[signed.rows]], signed, keeper)
 
     duplicate = np.where(head != np.arange(n), EXACT, np.where(keeper != np.arange(n), NEAR, NO_DUPLICATE))
     duplicate[np.count_nonzero(eligible) :] = NO_DUPLICATE
     return Election(order[keeper[head]][place], duplicate.astype(np.uint8)[place])
+
+
+def _join(a: Rows, b: Rows, signed_as: Rows, signed: Signed, keeper: Rows) -> None:
+    """Join documents to keepers along the edges (a, b); `signed_as` are the documents that `signed` is of.
+
+    Only documents with edges are numbered for it, in the same order: most have none.
+    """
+    joined = np.zeros(len(keeper), np.bool_)
+    joined[a] = joined[b] = True
+    ends = np.flatnonzero(joined)
+    number = np.empty(len(keeper), np.int64)
+    number[ends] = np.arange(len(ends))
+    row = np.full(len(keeper), -1, np.int64)
+    row[signed_as] = np.arange(len(signed_as))
+    a, b = number[a].astype(np.uint64), number[b].astype(np.uint64)
+    edges = np.concatenate((a << np.uint64(32) | b, b << np.uint64(32) | a))
+    edges.sort()
+    own = np.arange(len(ends))
+    join_keepers(edges, signed.signatures, row[ends], signed.accept_from, own)
+    keeper[ends] = ends[own]
 
 
 def preference_rank(columns: pl.DataFrame, prefer: Sequence[Preference]) -> Rows:

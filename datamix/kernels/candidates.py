@@ -63,7 +63,12 @@ def agreements(signatures: Signatures, a: Rows, b: Rows, agreed: npt.NDArray[np.
 
 @kernel
 def judge_buckets(
-    keys: Hashes, row_bits: np.uint64, signatures: Signatures, accept_from: int, refuse_below: int
+    keys: Hashes,
+    row_bits: np.uint64,
+    signatures: Signatures,
+    accept_from: int,
+    refuse_below: int,
+    crowded: npt.NDArray[np.bool_],
 ) -> Hashes:
     """Compare the members of each bucket and return the pairs that are not refused.
 
@@ -78,6 +83,7 @@ def judge_buckets(
         signatures: uint32 [n, permutations].
         accept_from: agreeing values that accept a pair.
         refuse_below: fewer agreeing values refuse it; what lies between is undecided.
+        crowded: bool [n], set for members of a bucket that is too large to be compared pairwise.
 
     Returns:
         uint64: a * 2^32 + b for each pair of rows a < b. A pair may come from several bands.
@@ -93,6 +99,7 @@ def judge_buckets(
             end += 1
         heads = end - start if end - start <= _PAIRWISE else _HEADS
         leading = 0
+        crowded[np.int64(keys[start] & row_mask)] |= end - start > _PAIRWISE
         for j in range(start + 1, end):
             if count + _PAIRWISE + _LEADERS > pairs.shape[0]:
                 larger = np.empty(2 * pairs.shape[0], np.uint64)
@@ -100,6 +107,7 @@ def judge_buckets(
                     larger[k] = pairs[k]
                 pairs = larger
             member = int(np.int64(keys[j] & row_mask))
+            crowded[member] |= end - start > _PAIRWISE
             head = min(j - start, heads)
             accepted, undecided = False, 0
             for k in range(head + leading):

@@ -12,18 +12,22 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from datamix.catalog.publish import quote
+from datamix.dedup.bands import least_agreement
 from datamix.dedup.edges import Edges
 from datamix.dedup.exact import exact_groups
 from datamix.dedup.jaccard import Rows
-from datamix.dedup.keepers import EXACT, NEAR, elect, preference_rank
+from datamix.dedup.keepers import EXACT, NEAR, Signed, elect, preference_rank
 from datamix.document import ID
 from datamix.filters.decide import Decider
+from datamix.pipeline.duplicates import signatures_path
+from datamix.pipeline.measure import single_chunk
+from datamix.signals.signatures import signature_matrix
 from datamix.spec.project import Dedup, Source
 from datamix.storage.parts import Part, read_part, write_part
 from datamix.storage.store import Store
 
 EXACT_REASON, NEAR_REASON = "dedup.exact", "dedup.near"
-_CODE_VERSION = 1
+_CODE_VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -107,7 +111,7 @@ def write_decisions(
         dedup: preference and eligibility.
         sources: for their priorities, domains and licences.
         wide: the wide parts.
-        edges: the part with verified pairs.
+        edges: the part with verified pairs; beside it lies that with signatures.
         path: of the part to write.
     """
     keys = _preference_columns(store, dedup, sources, wide)
@@ -121,7 +125,7 @@ def write_decisions(
         preference_rank(keys, dedup.prefer),
         passing.to_numpy() if dedup.keeper_among == "kept" else np.ones(len(doc_ids), np.bool_),
         _groups(keys, dedup),
-        _edges(store, edges, doc_ids, dedup),
+        *_edges(store, edges, doc_ids, dedup),
     )
     exact = EXACT_REASON if dedup.exact else NEAR_REASON
     duplicate = pl.Series(election.duplicate).replace_strict(
@@ -210,20 +214,28 @@ def _preference_columns(store: Store, dedup: Dedup, sources: Sequence[Source], w
     return keys.with_columns(pl.col("source").replace_strict(priority, return_dtype=pl.Int64).alias("priority"))
 
 
-def _edges(store: Store, path: str, doc_ids: pa.Array, dedup: Dedup) -> Edges:
-    """Return the near edges as numbers of documents."""
-    frame = pl.DataFrame(read_part(store.folder, path).cast(_BINARY_IDS)).filter(pl.col("kind") == "near")
-    number = pl.DataFrame({"doc_id": doc_ids.cast(pa.binary())}).with_row_index("number")
+def _edges(store: Store, path: str, doc_ids: pa.Array, dedup: Dedup) -> tuple[Edges, Signed]:
+    """Return the near edges as numbers of documents, and the signatures that go with them."""
     if dedup.near is None:
-        frame = frame.clear()
-    joined = frame.join(number, left_on="a", right_on="doc_id", how="inner", maintain_order="left").join(
-        number, left_on="b", right_on="doc_id", how="inner", suffix="_b", maintain_order="left"
+        nothing = np.empty(0, np.int64)
+        none = np.empty((0, 1), np.uint32)
+        none.setflags(write=False)  # as those that are read: one compiled kernel
+        edges = Edges(nothing, nothing, nothing.astype(np.float32), nothing.astype(np.bool_))
+        return edges, Signed(nothing, none, 0)
+    frame = pl.DataFrame(read_part(store.folder, path).cast(_BINARY_IDS)).filter(pl.col("kind") == "near")
+    signed = read_part(store.folder, signatures_path(path))
+    number = pl.DataFrame({"doc_id": doc_ids.cast(pa.binary())}).with_row_index("number")
+    a, b, rows = (
+        ids.to_frame("doc_id")
+        .join(number, on="doc_id", how="left", maintain_order="left")["number"]
+        .to_numpy()
+        .astype(np.int64)
+        for ids in (frame["a"], frame["b"], pl.Series(signed["doc_id"].cast(pa.binary())))
     )
-    return Edges(
-        joined["number"].to_numpy().astype(np.int64),
-        joined["number_b"].to_numpy().astype(np.int64),
-        joined["jaccard"].to_numpy(),
-        (joined["verified"] == "text").to_numpy(),
+    accept_from = least_agreement(dedup.near.threshold, dedup.near.permutations)
+    return (
+        Edges(a, b, frame["jaccard"].to_numpy(), (frame["verified"] == "text").to_numpy()),
+        Signed(rows, signature_matrix(single_chunk(signed["signature"])), accept_from),
     )
 
 
