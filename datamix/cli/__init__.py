@@ -6,7 +6,7 @@ import errno
 import os
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
@@ -18,6 +18,14 @@ DONE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 
 # What typer raises for arguments that it can't parse; it exports the subclass alone.
 UsageError: Any = typer.BadParameter.__base__
+
+
+def _tell_version(wanted: bool) -> None:
+    if wanted:
+        from datamix import __version__
+
+        sys.stdout.write(f"datamix {__version__}\n")
+        raise typer.Exit
 
 
 def build_app() -> typer.Typer:
@@ -43,11 +51,20 @@ def build_app() -> typer.Typer:
         rich_markup_mode="markdown",
         context_settings={"help_option_names": ["-h", "--help"]},
     )
+    app.callback()(_datamix)
     for command in (init, demo, run, status, check, sql, why, train):
         app.command()(command)
     for name, group in (("mix", mix_app), ("jobs", jobs_app), ("schedule", schedule_app), ("catalog", catalog_app)):
         app.add_typer(group, name=name)
     return app
+
+
+def _datamix(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="Say which version this is.")
+    ] = False,
+) -> None:
+    """Take the options that stand before a command."""
 
 
 def main() -> None:

@@ -49,7 +49,7 @@ def say(text: str = "") -> None:
     """Print a line of a result, with rich's markup."""
     from rich.console import Console
 
-    Console(highlight=False, soft_wrap=True).print(text)
+    Console(highlight=False, emoji=False, soft_wrap=True).print(text)
 
 
 def table(title: str | None, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
@@ -58,22 +58,25 @@ def table(title: str | None, columns: Sequence[str], rows: Iterable[Sequence[Any
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
+    from rich.text import Text
 
     entries = [[plain(value) for value in row] for row in rows]
-    console = Console(highlight=False)
+    console = Console(highlight=False, emoji=False)
     if not console.is_terminal:  # a pipe has no width: nothing is cut or folded
-        console = Console(highlight=False, width=10_000)
+        console = Console(highlight=False, emoji=False, width=10_000)
     elif len(columns) * NARROWEST_COLUMN > console.width:
         records = [zip(columns, row, strict=True) for row in entries]
         entries = [[i, name, value] for i, record in enumerate(records, 1) for name, value in record]
         columns = ["row", "column", "value"]
-    view = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
+    view = Table(
+        title=title and escape(title), title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False
+    )
     for i, column in enumerate(columns):
         values = [row[i] for row in entries if row[i] is not None]
         numeric = bool(values) and all(_is_number(value) for value in values)
         view.add_column(escape(column), justify="right" if numeric else "left", overflow="fold")
     for row in entries:
-        view.add_row(*(escape(format_cell(value)) for value in row))
+        view.add_row(*(Text(format_cell(value)) for value in row))
     console.print(view)
 
 

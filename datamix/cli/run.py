@@ -119,10 +119,21 @@ def show_summary(summary: Summary, store: Path) -> None:
         f"{format_count(counts.tokens)} tokens, {format_count(counts.tokens_kept)} kept"
     )
     rows: list[list[Any]] = []
-    for source, own in counts.by_source.items():
-        main = ", ".join(f"{reason} {documents:,}" for reason, documents in list(own.dropped.items())[:3])
-        rows.append([source, own.documents, own.kept, f"{own.kept / max(own.documents, 1):.1%}", own.tokens_kept, main])
-    table("By source", ["source", "documents", "kept", "share", "tokens kept", "dropped mostly for"], rows)
+    for source, refused in summary.quarantine.items():
+        own = counts.by_source.get(source)
+        read, kept, tokens = (own.documents, own.kept, own.tokens_kept) if own is not None else (0, 0, 0)
+        main = ", ".join(f"{reason} {n:,}" for reason, n in list(own.dropped.items())[:3]) if own is not None else ""
+        total = read + sum(refused.values())
+        rows.append([source, total, kept, f"{kept / max(total, 1):.1%}", tokens, sum(refused.values()), main])
+    columns = ["source", "documents", "kept", "share", "tokens kept", "quarantined", "dropped mostly for"]
+    table("By source", columns, rows)
+    for source, refused in summary.quarantine.items():
+        if refused:
+            mostly, total = next(iter(refused)), sum(refused.values())
+            say(
+                f"[yellow]{source}: {total:,} quarantined[/yellow], {'mostly ' if len(refused) > 1 else ''}{mostly}: "
+                "`datamix sql --query quarantine` shows where"
+            )
     reasons = [[reason, n, f"{n / max(counts.documents, 1):.1%}"] for reason, n in counts.dropped.items()]
     if reasons:
         table("Dropped, by first reason", ["reason", "documents", "share"], reasons)

@@ -8,7 +8,7 @@ import duckdb
 import pyarrow as pa
 
 from datamix.catalog.query import QUERY_FOLDER, connect, named_query, query
-from datamix.errors import DatamixError, QueryError, SpecError, nearest
+from datamix.errors import DatamixError, InputError, QueryError, SpecError, nearest
 from datamix.filters.check import Finding, check_effects, check_packs
 from datamix.filters.packs import FOLDER, load_pack, load_packs
 from datamix.library import find, names
@@ -21,8 +21,17 @@ from datamix.pipeline.wide import wide_schema
 from datamix.signals.family import Family
 from datamix.signals.registry import families
 from datamix.spec.mixture import read_mixture, read_stock
-from datamix.spec.project import ProjectFile
+from datamix.spec.project import ProjectFile, Source
+from datamix.storage.batch import Batch
+from datamix.storage.reader import ShardReader
+from datamix.storage.shards import Shard
 from datamix.storage.store import Store
+
+_FIRST_BYTES = 4_000_000
+"""How much of a source's first shard is read."""
+
+_DAMAGED = ("unreadable", "truncated", "damaged")
+"""Reasons that speak of a file, not of the columns that the project names."""
 
 
 def check_project(file: ProjectFile) -> list[Finding]:
@@ -33,14 +42,14 @@ def check_project(file: ProjectFile) -> list[Finding]:
     Returns:
         What was found, errors first.
     """
-    findings = list(_queries(file))
+    findings = [*_queries(file), *_inputs(file)]
     try:
         measured = families(file)
     except DatamixError as error:
         findings.append(_error(error))
     else:
         models = _models(measured)
-        findings += [*models, *_inputs(file, measured)]
+        findings += models
         if not models:
             packs = _packs(file, measured)
             findings += [*packs, *_mixtures(file, measured)]
@@ -66,18 +75,63 @@ def _models(measured: Sequence[Family]) -> list[Finding]:
     return findings
 
 
-def _inputs(file: ProjectFile, measured: Sequence[Family]) -> Iterator[Finding]:
+def _inputs(file: ProjectFile) -> Iterator[Finding]:
+    """Find the inputs, and read the first rows of each source: a wrong key or column shows there."""
     store = Store(file.store_folder)
     try:
-        inventory = take_inventory(file, measured, store, Commits(store.journal), None)
+        inventory = take_inventory(file, (), store, Commits(store.journal), None)
     except DatamixError as error:
         yield _error(error)
         return
+    first: dict[str, Shard] = {}
     for state in inventory.states:
-        if state.shard.file.error is not None:
+        if state.shard.file.error is None:
+            first.setdefault(state.source.name, state.shard)
+        else:
             yield Finding(
                 "-", None, f"{state.shard.file.path}: {state.shard.file.error}; it will be quarantined", "warning"
             )
+
+    for i, source in enumerate(file.project.sources):
+        if source.name in first:
+            yield from _first_rows(file, i, source, first[source.name])
+
+
+def _first_rows(file: ProjectFile, i: int, source: Source, shard: Shard) -> Iterator[Finding]:
+    try:
+        batch = next(iter(ShardReader(shard, source, file.root, batch_bytes=_FIRST_BYTES)), None)
+    except InputError as error:
+        yield _error(error)
+        return
+    if batch is None:
+        return
+    if batch.documents.num_rows == 0 and batch.quarantined:
+        first = batch.quarantined[0]
+        rows = sum(entry.documents for entry in batch.quarantined)
+        message = (
+            f"source {source.name!r}: all of the first {rows:,} rows of {shard.file.path} would be quarantined, the "
+            f"first for {first.reason}: {first.detail}"
+        )
+        found = str(file.document.error(message, "sources", i, "text"))
+        yield Finding("-", None, found, "warning" if first.reason in _DAMAGED else "error")
+    elif batch.documents.num_rows:
+        yield from _empty_columns(file, i, source, shard, batch)
+
+
+def _empty_columns(file: ProjectFile, i: int, source: Source, shard: Shard, batch: Batch) -> Iterator[Finding]:
+    named = [("id", "id", source.id), ("created", "created", source.created)]
+    named += [("columns", column, column) for column in source.columns]
+    rows = batch.documents.num_rows
+    for key, column, written in named:
+        if written is None or batch.documents.column(column).null_count < rows:
+            continue
+        unparsed = column == "created" and batch.unparsed_created > 0
+        what = "holds no date, time or year" if unparsed else "is absent or null"
+        message = (
+            f"source {source.name!r}: {written!r} (`{key}`) {what} in all of the first {rows:,} documents of "
+            f"{shard.file.path}"
+        )
+        yield Finding("-", None, str(file.document.error(message, "sources", i, key)), "warning")
 
 
 def _packs(file: ProjectFile, measured: Sequence[Family]) -> list[Finding]:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from datamix.pipeline.decide import EXACT_REASON, NEAR_REASON, Counts
-from datamix.pipeline.measure import MeasureResult
+from datamix.pipeline.inventory import ShardState
+from datamix.pipeline.measure import QUARANTINE, MeasureResult
+from datamix.storage.parts import read_part
+from datamix.storage.store import Store
 
 
 class Progress(Protocol):
@@ -35,15 +39,30 @@ class Stage:
 
 @dataclass(frozen=True)
 class Summary:
-    """What a run came to. `documents = kept + dropped + quarantined`."""
+    """What a run came to. `documents = kept + dropped + quarantined`.
+
+    Args:
+        run_id: of the run.
+        counts: what became of the documents that could be read.
+        quarantine: for each source of the project, how many could not be read, by reason, most frequent first.
+        seconds: how long it took.
+        shards_measured: how many shards were read.
+        stages: what each stage took.
+        sample: the share of the documents that was asked for, or None for all.
+    """
 
     run_id: str
     counts: Counts
-    quarantined: int
+    quarantine: Mapping[str, Mapping[str, int]]
     seconds: float
     shards_measured: int
     stages: tuple[Stage, ...]
     sample: str | None
+
+    @property
+    def quarantined(self) -> int:
+        """What could not be read, in documents."""
+        return sum(sum(reasons.values()) for reasons in self.quarantine.values())
 
     def to_json(self) -> dict[str, Any]:
         """Return the object that `datamix run --json` prints."""
@@ -61,6 +80,21 @@ class Summary:
             "shards_measured": self.shards_measured,
             "sample": self.sample,
         }
+
+
+def quarantine_reasons(store: Store, sources: Iterable[str], states: Iterable[ShardState]) -> dict[str, dict[str, int]]:
+    """Return what could not be read of each source, by reason, most frequent first."""
+    counts: dict[str, dict[str, int]] = {source: {} for source in sources}
+    for state in states:
+        if not state.commits[QUARANTINE].quarantined:
+            continue
+        own = counts[state.source.name]
+        for entry in read_part(store.folder, state.parts[QUARANTINE].part.path, ["reason", "documents"]).to_pylist():
+            own[entry["reason"]] = own.get(entry["reason"], 0) + entry["documents"]
+    return {
+        source: dict(sorted(reasons.items(), key=lambda item: (-item[1], item[0])))
+        for source, reasons in counts.items()
+    }
 
 
 class MeasureLog:

@@ -24,7 +24,7 @@ from datamix.pipeline.inventory import Inventory, measure_task, take_inventory
 from datamix.pipeline.measure import DOCUMENTS, QUARANTINE, measure_shard, warm
 from datamix.pipeline.prepare import prepare
 from datamix.pipeline.publication import CURRENT, State, document_columns, publish_catalog
-from datamix.pipeline.report import MeasureLog, Progress, Stage, Summary, rate
+from datamix.pipeline.report import MeasureLog, Progress, Stage, Summary, quarantine_reasons, rate
 from datamix.pipeline.tables import model_rows, source_rows
 from datamix.pipeline.wide import WideResult, WideTask, group_shards, shard_parts, wide_schema, write_wide
 from datamix.signals.family import Family
@@ -126,7 +126,8 @@ class _Run:
         wide, repeated = self._wide(inventory)
         edges = self._duplicates(inventory, wide)
         decisions, counts = self._decide(wide, edges)
-        quarantined = sum(state.commits[QUARANTINE].quarantined for state in inventory.states)
+        names = [source.name for source in self.file.project.sources]
+        quarantine = quarantine_reasons(self.store, names, inventory.states)
         sample = None if self.options.sample is None else str(self.options.sample)
         state = State(
             wide=[part.path for part in wide],
@@ -143,7 +144,7 @@ class _Run:
         )
         seconds = time.perf_counter() - self.started
         return (
-            Summary(self.run_id, counts, quarantined, seconds, shards_measured, tuple(self.stages), sample),
+            Summary(self.run_id, counts, quarantine, seconds, shards_measured, tuple(self.stages), sample),
             state,
         )
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from datamix.errors import SpecError
-from datamix.library import find
+from datamix.errors import SpecError, nearest
+from datamix.library import find, names
 from datamix.signals.content import ContentFamily
 from datamix.signals.family import Column, Family
 from datamix.signals.fasttext_model import model_hash
@@ -20,6 +20,7 @@ from datamix.signals.tokens import TokensFamily
 from datamix.spec.project import ProjectFile
 
 MODEL_FOLDER = "filters/models"
+_MODELS = (".bin", ".ftz")
 
 
 def families(file: ProjectFile) -> tuple[Family, ...]:
@@ -64,8 +65,13 @@ def model_path(file: ProjectFile, model: str, *place: str) -> Path:
         return path.resolve()
     try:
         return find(file.root, MODEL_FOLDER, model).resolve()
-    except SpecError as error:
-        raise file.document.error(f"no model at {model!r}: {error.message}", *place) from None
+    except SpecError:
+        known = sorted(name + suffix for suffix in _MODELS for name in names(file.root, MODEL_FOLDER, suffix))
+        raise file.document.error(
+            f"no model at {path}, and none of that name in {MODEL_FOLDER}/ of the project or of the library"
+            f"{nearest(model, known)}; there are: {', '.join(known) or 'none'}",
+            *place,
+        ) from None
 
 
 def _tokenizer(file: ProjectFile) -> tuple[str, str]:

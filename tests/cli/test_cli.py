@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 
+from datamix import __version__
 from datamix.cli import build_app, execute
 from tests.finished import finished_project
 from tests.pipeline.conftest import PROJECT
@@ -92,6 +93,11 @@ def test_help_teaches_by_example(command: tuple[str, ...], capsys: Capture) -> N
     told = capsys.readouterr().out
     assert re.search(r"Examples?:", told)
     assert told.count(f"datamix {' '.join(command)}") >= 2  # in the usage, and in an example
+
+
+def test_the_version_is_told(capsys: Capture) -> None:
+    assert execute(["--version"]) == 0
+    assert capsys.readouterr().out == f"datamix {__version__}\n"
 
 
 def test_the_commands_of_the_contract_are_there() -> None:
@@ -189,6 +195,18 @@ def test_run_json_has_the_keys_of_the_contract(tmp_path: Path, capsys: Capture) 
     assert ask_json(capsys, "run", *options)["shards_measured"] == 0
 
 
+def test_a_run_tells_of_every_source_and_of_what_was_quarantined(tmp_path: Path, capsys: Capture) -> None:
+    (tmp_path / "a.jsonl").write_text("".join(json.dumps({"text": text}) + "\n" for text in topics.values()))
+    (tmp_path / "b.jsonl").write_text('{"body": "a"}\n{"body": "b"}\n{\n')
+    sources = "[{name: a, path: a.jsonl}, {name: b, path: b.jsonl}]"
+    (tmp_path / "datamix.yaml").write_text(f"version: 1\nsources: {sources}\ndedup: {{near: false}}\n")
+    assert execute(["run", "-C", str(tmp_path), "--engine", "local", "--workers", "1"]) == 0
+    told = capsys.readouterr().out
+    assert re.search(r"^ b +3 +0 +0.0% +0 +3 *$", told, re.MULTILINE)
+    assert "b: 3 quarantined, mostly text_missing: `datamix sql --query quarantine` shows where" in told
+    assert "a: " not in told
+
+
 def test_a_trillion_tokens_are_planned_outside_any_project(
     tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -213,6 +231,12 @@ def test_sql_as_a_table(project: Path, capsys: Capture) -> None:
         assert cell in told
     assert "\x1b" not in told
     assert len(told.splitlines()) == 5
+
+
+def test_tables_show_texts_as_they_are(project: Path, capsys: Capture) -> None:
+    assert execute(["sql", "SELECT ':x: [red]a[/red] [/b] \\' AS \":x:[b]\"", "-C", str(project)]) == 0
+    header, _, row, *_ = [line.strip() for line in capsys.readouterr().out.splitlines() if line.strip()]
+    assert (header, row) == (":x:[b]", ":x: [red]a[/red] [/b] \\")
 
 
 def test_sql_as_json_and_csv(project: Path, capsys: Capture) -> None:

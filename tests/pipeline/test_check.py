@@ -142,6 +142,39 @@ def test_says_which_input_will_be_quarantined(project: Path) -> None:
     assert "data/tables.parquet" in finding.message
 
 
+def test_finds_a_text_column_that_no_row_has(project: Path) -> None:
+    replace(project, "columns: [url], priority: 1", "text: body, priority: 1")
+    (message,) = errors(project)
+    assert "datamix.yaml:4: source 'help': all of the first 8" in message
+    assert re.search(
+        r"rows of data/help.jsonl would be quarantined, the first for text_missing: .*keys: name, text, url", message
+    )
+
+
+def test_finds_a_text_column_that_a_table_does_not_have(project: Path) -> None:
+    replace(project, "created: year", "text: body, created: year")
+    assert re.search("tables.parquet has no column 'body'; it has text, year", errors(project)[0])
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("jsonl, id: name, columns: [url]", "jsonl, id: nam, columns: [url]", r"'nam' \(`id`\) is absent or null"),
+        (
+            "columns: [url]",
+            "columns: [link]",
+            r"'link' \(`columns`\) is absent or null in all of the first \d+ documents",
+        ),
+        ("columns: [url]", "created: name", r"'name' \(`created`\) holds no date, time or year"),
+    ],
+)
+def test_warns_of_columns_without_a_value(project: Path, old: str, new: str, message: str) -> None:
+    replace(project, old, new)
+    (finding,) = check_project(read_project(project))
+    assert finding.severity == "warning"
+    assert re.search(rf"datamix.yaml:4: source 'help': {message}", finding.message)
+
+
 def test_binds_queries_to_the_catalog_and_tells_rules_without_effect(tmp_path_factory: pytest.TempPathFactory) -> None:
     root = finished_project(tmp_path_factory)
     other = tmp_path_factory.mktemp("check")
