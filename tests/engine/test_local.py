@@ -6,8 +6,8 @@ from collections.abc import Iterator
 import pytest
 
 from datamix.engine.engine import default_workers
-from datamix.engine.start import start_engine
 from datamix.engine.local import LocalEngine
+from datamix.engine.start import start_engine
 from datamix.errors import EngineError, SpecError
 from tests.engine import tasks
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from datamix.engine.start import start_engine
 from datamix.engine.local import LocalEngine
+from datamix.engine.start import start_engine
 from datamix.errors import EngineError, SpecError
 from tests.engine import tasks
 
