@@ -48,7 +48,9 @@ def plan(
         stock_file = stock if stock.is_file() else find(project, "mixtures", str(stock))
         planned = plan_from_stock(mixture_file(project, spec), stock_file, out)
     else:
-        planned = plan_mixture(open_project(project), mixture_file(project, spec), out)
+        with progress() as view:
+            view.stage("plan", None)
+            planned = plan_mixture(open_project(project), mixture_file(project, spec), out)
     if as_json:
         emit_json({**planned.ledger, "plan": planned.plan})
         return
@@ -70,6 +72,9 @@ def emit(
 ) -> None:
     """Write a plan's training shards in its order, with a manifest of documents, phases and hashes. Resumable.
 
+    Says which plan that is, and warns where it is stale: filters, documents or the spec were changed since it was made.
+    Of the answer, `documents begun` counts the documents that begin in a phase, each as often as it is drawn.
+
     Examples:
 
     - `datamix mix emit demo --out emitted/tokens`
@@ -78,21 +83,28 @@ def emit(
     from rich.markup import escape
 
     from datamix.pipeline.emit import EmitOptions, emit_plan
+    from datamix.pipeline.plan_status import plan_status
     from datamix.spec.units import format_bytes
 
-    options = run_options(engine, workers, None)
+    file, options = open_project(project), run_options(engine, workers, None)
+    status = plan_status(file, name)
+    if not as_json:
+        place = escape(f"of {status.mixture}, made {status.created[:19]} UTC from {status.file}")
+        say(f"plan [bold]{status.plan}[/bold] {place}")
+        _warn(status.warnings)
     with progress() as view:
-        manifest = emit_plan(open_project(project), name, EmitOptions(format_, out, options.engine, workers), view)
+        manifest = emit_plan(file, status.plan, EmitOptions(format_, out, options.engine, workers), view)
     size = sum(shard.bytes for shard in manifest.shards)
     if as_json:
-        emit_json(manifest.model_dump(exclude={"shards"}) | {"shards": len(manifest.shards), "bytes": size})
+        told = {"shards": len(manifest.shards), "bytes": size, "warnings": status.warnings}
+        emit_json(manifest.model_dump(exclude={"shards"}) | told)
         return
     rows = [
         [phase.name, component, count.sequences, count.tokens, count.documents]
         for phase in manifest.phases
         for component, count in phase.components.items()
     ]
-    table("Written", ["phase", "component", "sequences", "tokens", "documents"], rows)
+    table("Written", ["phase", "component", "sequences", "tokens", "documents begun"], rows)
     shards = f"{len(manifest.shards):,} shard{'s' * (len(manifest.shards) != 1)}"
     say(f"{shards}, {format_bytes(size)}, and manifest.json in {escape(str(out))}")
 
@@ -104,7 +116,7 @@ def show_ledger(ledger: dict[str, Any]) -> None:
     from datamix.spec.units import format_count
 
     say(
-        f"[bold]Mixture {ledger['name']}[/bold]: {format_count(ledger['tokens'])} tokens in "
+        f"[bold]Mixture {escape(ledger['name'])}[/bold]: {format_count(ledger['tokens'])} tokens in "
         f"{ledger['sequences']:,} sequences"
     )
     total = ledger["tokens"]
@@ -128,5 +140,11 @@ def show_ledger(ledger: dict[str, Any]) -> None:
             for name, c in phase["components"].items()
         ]
     table("By phase", ["phase", "sequences", "component", "drawn", "share", "epochs"], rows)
-    for warning in ledger["warnings"]:
+    _warn(ledger["warnings"])
+
+
+def _warn(warnings: list[str]) -> None:
+    from rich.markup import escape
+
+    for warning in warnings:
         say(f"[yellow]warning[/yellow]: {escape(warning)}")

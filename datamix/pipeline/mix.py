@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -12,12 +11,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from datamix.catalog.query import query
-from datamix.document import ID
 from datamix.errors import ModelError, SpecError, StoreError, nearest
-from datamix.filters.tree import kind_of
 from datamix.library import find
-from datamix.mixtures.components import component_condition
 from datamix.mixtures.ledger import ledger
 from datamix.mixtures.plan import Plan, plan
 from datamix.mixtures.planfile import FILE_NAME, plan_hash, spec_hash, to_json
@@ -25,6 +20,7 @@ from datamix.mixtures.uses import uses
 from datamix.pipeline.commits import Commits
 from datamix.pipeline.inventory import IDS_OF_TOKENS
 from datamix.pipeline.publication import State, latest_state, publish_catalog
+from datamix.pipeline.selection import document_pin, documents_hash, overlaps, selected, selections, state_pins
 from datamix.signals.tokenizers import tokenizer_hash
 from datamix.spec.mixture import Mixture, read_mixture, read_stock
 from datamix.spec.project import ProjectFile
@@ -49,12 +45,12 @@ class Planned:
 
 
 def mixture_file(root: Path, spec: Path) -> Path:
-    """Return the file of a mixture: a path, or the name of one in `mixtures/` of the project or of the library.
+    """Return the file of a mixture: a path from here or from the project's folder, or the name of a shipped one.
 
     Raises:
         SpecError: there is no such file; names the nearest.
     """
-    return spec if spec.is_file() else find(root, "mixtures", str(spec), ".yaml")
+    return next((p for p in (spec, root / spec) if p.is_file()), None) or find(root, "mixtures", str(spec), ".yaml")
 
 
 def plan_from_stock(spec: Path, stock: Path, out: Path | None) -> Planned:
@@ -89,23 +85,33 @@ def plan_mixture(file: ProjectFile, spec: Path, out: Path | None = None) -> Plan
         state = latest_state(store)
         pins = _pins(file, state, mixture, spec)
         _require_selections(file, mixture, spec)
-        documents = _documents(store, mixture, spec)
+        conditions = selections(store, mixture, spec)
+        documents = {name: selected(store, condition) for name, condition in conditions.items()}
         stock = {name: pc.sum(table["tokens"]).as_py() or 0 for name, table in documents.items()}
-        pins |= {f"documents.{name}": _documents_hash(table) for name, table in documents.items()}
+        pins |= {document_pin(name): documents_hash(table) for name, table in documents.items()}
         try:
             made = plan(mixture, stock, pins)
         except SpecError as error:
             raise SpecError(error.message, file=spec) from None
         name = plan_hash(made)
         folder = store.folder / "plans" / name
+        # Not in plan.json: what it says follows from its spec and stock alone, and is compared when it is loaded.
+        told = ledger(made)
+        told["warnings"] = [*told["warnings"], *overlaps(store, conditions)]
         inputs = _inputs(state, documents)
         known = store.journal.read("plans", name)
         if known is None or known["inputs"] != inputs:  # the same documents, perhaps in files that were moved about
-            _keep(store, made, documents, spec, inputs)
+            _keep(store, made, documents, {"file": _place(file.root, spec), "inputs": inputs, "ledger": told})
             publish_catalog(store, Commits(store.journal))
         if out is not None:
             _write_plan(out, made)
-    return Planned(name, ledger(made), folder)
+    return Planned(name, told, folder)
+
+
+def _place(root: Path, spec: Path) -> str:
+    """Return where a spec lies: seen from the project's folder, or else from the root of all."""
+    inside = spec.resolve().is_relative_to(root.resolve())
+    return str(spec.resolve().relative_to(root.resolve()) if inside else spec.resolve())
 
 
 def _inputs(state: State, documents: Mapping[str, pa.Table]) -> list[dict[str, Any]]:
@@ -131,8 +137,8 @@ def _pins(file: ProjectFile, state: State, mixture: Mixture, spec: Path) -> dict
             f"the catalog holds a sample ({state.sample} of the documents), whose tokens are not those of the whole; "
             "`datamix run` without --sample first"
         )
-    models = {model["name"]: model["sha256"] for model in state.models}
-    measured = models.pop("tokens")
+    pins = state_pins(state)
+    measured = pins["tokenizer"]
     if mixture.tokenizer is not None:
         beside = (file.root / mixture.tokenizer, spec.parent / mixture.tokenizer)
         path = next((str(path) for path in beside if path.is_file()), mixture.tokenizer)
@@ -147,11 +153,7 @@ def _pins(file: ProjectFile, state: State, mixture: Mixture, spec: Path) -> dict
                 "and call `datamix run` (only tokens are measured anew)",
                 file=spec,
             )
-    return {
-        "tokenizer": measured,
-        "rules": state.rules,
-        **{f"model.{name}": digest for name, digest in models.items()},
-    }
+    return pins
 
 
 def _require_selections(file: ProjectFile, mixture: Mixture, spec: Path) -> None:
@@ -168,39 +170,7 @@ def _require_selections(file: ProjectFile, mixture: Mixture, spec: Path) -> None
                 )
 
 
-def _documents(store: Store, mixture: Mixture, spec: Path) -> dict[str, pa.Table]:
-    """Return the documents of each component: doc_id, tokens, text_hash, source, shard, shard_row."""
-    schema = query(store.catalog_file, "SELECT * FROM documents LIMIT 0").schema
-    columns = {field.name: kind_of(field.type) for field in schema}
-    result = {}
-    for name, component in mixture.components.items():
-        try:
-            condition = component_condition(name, component, columns)
-        except SpecError as error:
-            raise SpecError(error.message, file=spec) from None
-        table = query(
-            store.catalog_file,
-            "SELECT unhex(doc_id) AS doc_id, tokens, unhex(text_hash) AS text_hash, source, shard, shard_row "
-            f"FROM documents WHERE {condition} ORDER BY doc_id",
-        )
-        for i, column in ((0, "doc_id"), (2, "text_hash")):
-            table = table.set_column(i, column, table[column].cast(pa.binary()).cast(ID))
-        result[name] = table.combine_chunks()
-    return result
-
-
-def _documents_hash(documents: pa.Table) -> str:
-    """Return a hash of a component's documents: their ids, tokens and texts, in the order of ids."""
-    digest = hashlib.blake2b(digest_size=16)
-    for column in ("doc_id", "tokens", "text_hash"):
-        for chunk in documents[column].chunks:
-            digest.update(memoryview(pa.concat_arrays([chunk]).buffers()[1])[: len(chunk) * chunk.type.byte_width])
-    return digest.hexdigest()
-
-
-def _keep(
-    store: Store, made: Plan, documents: Mapping[str, pa.Table], spec: Path, inputs: list[dict[str, Any]]
-) -> None:
+def _keep(store: Store, made: Plan, documents: Mapping[str, pa.Table], more: dict[str, Any]) -> None:
     name = plan_hash(made)
     folder = f"plans/{name}"
     table = uses(made, documents)
@@ -215,7 +185,6 @@ def _keep(
         name,
         {
             "plan": name,
-            "file": str(spec),
             "spec": made.mixture.model_dump(mode="json", exclude_none=True),
             "spec_hash": spec_hash(made.mixture),
             "created": datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S.%f"),
@@ -223,10 +192,9 @@ def _keep(
             "seed": made.mixture.seed,
             "pins": dict(made.pins),
             "path": folder,
-            "inputs": inputs,
             "uses": part.path,
             "uses_hash": part.hash,
-            "ledger": ledger(made),
+            **more,
         },
     )
 

@@ -108,6 +108,30 @@ def test_another_threshold_is_another_plan_and_the_old_one_stays(tmp_path: Path)
     assert {row["plan"] for row in ask(tmp_path, "SELECT DISTINCT plan FROM uses")} == {old.plan, new.plan}
 
 
+def test_components_that_share_documents_are_warned_of_but_not_in_the_plan_itself(
+    project: Path, tmp_path: Path
+) -> None:
+    spec = tmp_path / "own.yaml"
+    spec.write_text(MIXTURE.replace("source = 'tables' and kept", "domain = 'help' and kept").replace("tiny", "shared"))
+    planned = plan_mixture(read_project(project), spec)
+    shared = ask(project, "SELECT count(*) AS n FROM documents WHERE source = 'help' AND kept")[0]["n"]
+    *_, warning = planned.ledger["warnings"]
+    assert warning.startswith(f"{shared} documents (")
+    assert "are in help and pairs: each draws them" in warning
+    assert planned.folder is not None
+    assert "each draws them" not in (planned.folder / "plan.json").read_text()
+    (row,) = ask(
+        project, f"SELECT warnings, file FROM plans JOIN mixtures USING (mixture) WHERE plan = '{planned.plan}'"
+    )
+    assert (row["warnings"], row["file"]) == (planned.ledger["warnings"], str(spec))
+    assert not any("each draws them" in warning for warning in plan_tiny(project).ledger["warnings"])
+
+
+def test_a_mixture_is_found_from_here_and_from_the_projects_folder(project: Path) -> None:
+    found = mixture_file(project, Path("mixtures/tiny.yaml"))
+    assert found == mixture_file(project, Path("tiny")) == mixture_file(project, found)
+
+
 def test_a_trillion_tokens_from_a_stock_file_alone(tmp_path: Path) -> None:
     stock = tmp_path / "stock.yaml"
     stock.write_text("lcc: 1.2T\nscc: 400B\ndomain: 60B\ncode: 180B\n")
