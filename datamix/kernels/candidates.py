@@ -11,8 +11,9 @@ from datamix.kernels.minhash import Hashes, Signatures
 Rows = npt.NDArray[np.int64]
 
 _PAIRWISE = 64
-_HEADS = 16
+_HEADS = 8
 _LEADERS = 256
+_ENOUGH = 4
 _UNDECIDED = 64
 _MIXER = np.uint64(0x9E3779B97F4A7C15)
 
@@ -72,10 +73,10 @@ def judge_buckets(
 ) -> Hashes:
     """Compare the members of each bucket and return the pairs that are not refused.
 
-    A bucket of 64 members or fewer is compared pairwise. In a larger one each member is compared with those of the
-    first 16 that precede it, and with the bucket's leaders: later members whom nobody before them accepted, 256 at
-    most. So the work and the pairs grow with the bucket's size only. A member keeps 64 undecided pairs of a bucket at
-    most, since each costs reading two texts.
+    A bucket of 64 members or fewer is compared pairwise. In a larger one each member is compared with the first 8, then
+    with the bucket's leaders until 4 in all accepted it: later members whom nobody before them accepted, 256 at most.
+    So the work and the pairs grow with the bucket's size only. A member keeps 64 undecided pairs of a bucket at most,
+    since each costs reading two texts.
 
     Args:
         keys: uint64 [m] from `band_keys`, sorted.
@@ -99,8 +100,7 @@ def judge_buckets(
             end += 1
         heads = end - start if end - start <= _PAIRWISE else _HEADS
         leading = 0
-        crowded[np.int64(keys[start] & row_mask)] |= end - start > _PAIRWISE
-        for j in range(start + 1, end):
+        for j in range(start, end):
             if count + _PAIRWISE + _LEADERS > pairs.shape[0]:
                 larger = np.empty(2 * pairs.shape[0], np.uint64)
                 for k in range(count):
@@ -109,19 +109,21 @@ def judge_buckets(
             member = int(np.int64(keys[j] & row_mask))
             crowded[member] |= end - start > _PAIRWISE
             head = min(j - start, heads)
-            accepted, undecided = False, 0
+            accepted, undecided = int(np.int64(0)), int(np.int64(0))
             for k in range(head + leading):
+                if k >= heads and accepted >= _ENOUGH:
+                    break
                 other = int(np.int64(keys[start + k] & row_mask)) if k < head else int(leaders[k - head])
                 agreed = agreement(signatures, other, member)
                 if agreed >= accept_from:
-                    accepted = True
+                    accepted += 1
                 elif agreed >= refuse_below and undecided < _UNDECIDED:
                     undecided += 1
                 else:
                     continue
                 pairs[count] = np.uint64(other) << np.uint64(32) | np.uint64(member)
                 count += 1
-            if j - start >= heads and not accepted and leading < _LEADERS:
+            if j - start >= heads and accepted == 0 and leading < _LEADERS:
                 leaders[leading] = member
                 leading += 1
         start = end

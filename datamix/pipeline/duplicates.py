@@ -76,7 +76,7 @@ class DuplicatesResult:
 
 
 def signatures_path(edges: str) -> str:
-    """Return the path of the signatures that lie beside a part with edges: of documents not compared with all others."""
+    """Return the path of the signatures beside a part with edges: of documents not compared with all others."""
     return edges.removesuffix(".parquet") + "-signatures.parquet"
 
 
