@@ -33,7 +33,8 @@ DOCUMENT = pa.schema(
 
 row: 0-based row of a Parquet file, or line of a JSONL file (blank lines count).
 offset: first byte of the line in a plain JSONL file; null in others.
-id: as in the source, numbers as text; null where there is none.
+id: as in the source; numbers as text with all their digits, UUIDs with dashes, binary of fixed length as hexadecimal;
+    null where there is none, also for NaN.
 created: UTC, to the start of the period that is known; created_precision: second, day, month or year, null with it.
 url, license: where the source carries a column of that name. host: of the url, in lower case.
 """
@@ -48,7 +49,9 @@ def document_schema(columns: Sequence[str]) -> pa.Schema:
     """Return DOCUMENT, followed by the carried `columns` of a source as text.
 
     Carried values are text whatever their type in the source, so that all files of a source, JSONL and Parquet, have
-    one schema: a string is itself, anything else is its JSON.
+    one schema: a string is itself, a number its digits, a UUID has its dashes, binary of fixed length is hexadecimal,
+    NaN and infinity are null, anything else is its JSON. (Integers past 64 bits inside lists and objects of a JSONL
+    line are rounded, as most readers of JSON do.)
 
     Raises:
         SpecError: a column has the name of a field that datamix fills itself.

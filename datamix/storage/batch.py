@@ -15,15 +15,25 @@ REASONS = {
     "unreadable": "The file can't be opened, or its footer is damaged; how many documents it holds is unknown.",
     "truncated": "The compressed stream ends early; how many documents are missing from this line on is unknown.",
     "damaged": "The rest of the file (JSONL; how many documents is unknown) or row group (Parquet) can't be decoded.",
-    "line_too_long": "The line is longer than the limit; it was skipped without being loaded.",
+    "line_too_long": (
+        "The line (JSONL), or the text of a column of the row (Parquet), is longer than 64 MiB; it was skipped."
+    ),
     "not_utf8": "The line, or a column of the row, is not UTF-8.",
     "not_json": "The line is not JSON.",
     "not_object": "The line is JSON, but not an object.",
-    "too_deep": "The line's JSON is nested deeper than the limit.",
+    "too_deep": "The line's JSON is nested deeper than 64 levels.",
+    "too_complex": (
+        "The line's JSON has more than 2,000,000 values (commas and opening brackets outside strings): parsed, it "
+        "might take gigabytes."
+    ),
     "text_missing": "There is no text: the key is absent, null, or not a string.",
     "text_empty": "The text is empty.",
 }
-"""Why a document is quarantined, as one sentence for each reason."""
+"""Why a document is quarantined, as one sentence for each reason.
+
+An entry's `row` is 0-based, as `row` is in the view `documents`; the view `quarantine` shows it as the 1-based `line`
+that editors show, for rows of Parquet files too.
+"""
 
 
 @dataclass(frozen=True)

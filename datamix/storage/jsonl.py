@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import math
 from collections.abc import Iterable, Iterator
 from typing import Any
+from uuid import UUID
 
+import numpy as np
 import orjson
 import pyarrow as pa
 
@@ -15,11 +19,16 @@ from datamix.storage.lines import Lines, Refused
 
 MAX_LINE_BYTES = 64 << 20
 MAX_DEPTH = 64
+MAX_VALUES = 2_000_000
+"""Values, as `_values` counts them, in one line: parsed, a value takes up to 300 bytes, so such a line takes 0.6 GB."""
+
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 _MAX_QUARANTINED = 10_000
 _LARGE = pa.large_string()
+_COUNTED_BYTES = 1 << 20
 _NESTED = frozenset((dict, list))
+_SMALL = frozenset((str, int, bool, type(None)))
 
 
 def read_jsonl(
@@ -69,11 +78,16 @@ class _Collector:
     def parse(self, block: Lines) -> None:
         key, loads = self.source.text, orjson.loads
         row, offset = block.row - 1, block.offset
-        records: list[dict[str, Any]] = []
+        taken = list(self.values.items())
         for line in block.lines:
             row += 1
             start = offset
             offset += len(line) + 1
+            if len(line) > MAX_VALUES and (count := _values(line)) > MAX_VALUES:
+                self.refuse(
+                    row, start, "too_complex", f"the line has {count:,} values; at most {MAX_VALUES:,} are read"
+                )
+                continue
             try:
                 record = loads(line)
             except orjson.JSONDecodeError as error:
@@ -96,9 +110,9 @@ class _Collector:
                 self.rows.append(self.first_row + row)
                 self.offsets.append(start)
                 self.texts.append(text)
-                records.append(record)
-        for name, values in self.values.items():
-            values.extend([record.get(name) for record in records])
+                for name, values in taken:
+                    value = record.get(name)
+                    values.append(value if type(value) in _SMALL else _compact(value, name, line))
         self.bytes += offset - block.offset
 
     def batch(self) -> Batch:
@@ -119,10 +133,56 @@ class _Collector:
 
 
 def json_text(value: Any) -> str | None:
-    """Return a value as text: a string as it is, None as None, anything else as its JSON."""
+    """Return a value as text.
+
+    A string is itself, bytes are hexadecimal, a UUID has its dashes; None, NaN and infinity are None; anything else is
+    its JSON.
+    """
     if value is None or type(value) is str:
         return value
-    return orjson.dumps(value, default=str).decode()
+    if type(value) is bytes:
+        return value.hex()
+    if type(value) is UUID:
+        return str(value)
+    if type(value) is float and not math.isfinite(value):
+        return None
+    return orjson.dumps(value, default=_inner_text).decode()
+
+
+def _inner_text(value: Any) -> str:
+    return value.hex() if type(value) is bytes else str(value)
+
+
+def _compact(value: Any, name: str, line: bytes) -> Any:
+    """Return a float, list or object of `line` as what may wait for the end of the batch.
+
+    Lists and objects become JSON, which takes a tenth of the memory. An integer past 64 bits, which orjson rounds to a
+    float, becomes its digits, so that two long ids stay two.
+    """
+    if type(value) in _NESTED:
+        return json_text(value)
+    if -(2.0**63) < value < 2.0**64:
+        return value
+    exact = json.loads(line, parse_int=str).get(name)
+    return exact if type(exact) is str else value
+
+
+def _values(line: bytes) -> int:
+    """Return at least how many values the JSON of `line` has: commas and opening brackets, those in strings left out.
+
+    They are left out only if the line has too many with them, since looking for strings takes longer than parsing.
+    """
+    count = sum(map(line.count, (b",", b"[", b"{")))
+    if count <= MAX_VALUES:
+        return count
+    plain = np.frombuffer(line.replace(rb"\\", b"").replace(rb"\"", b""), np.uint8)
+    count, inside = 0, np.bool_(False)
+    for start in range(0, len(plain), _COUNTED_BYTES):
+        piece = plain[start : start + _COUNTED_BYTES]
+        strings = np.logical_xor.accumulate(piece == ord('"')) ^ inside
+        count += int(np.count_nonzero(((piece == ord(",")) | (piece == ord("[")) | (piece == ord("{"))) & ~strings))
+        inside = strings[-1]
+    return count
 
 
 def _text_array(values: list[Any]) -> pa.LargeStringArray:

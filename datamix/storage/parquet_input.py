@@ -20,6 +20,7 @@ from datamix.storage.jsonl import json_text
 
 _DAMAGE = (pa.ArrowException, OSError)
 _MAX_ROWS = 65_536
+_PIECES, _PIECE_ROWS = 32, 64
 _LARGE = pa.large_string()
 
 
@@ -58,11 +59,23 @@ def row_groups(path: Path, source: Source) -> list[RowGroup]:
 
 
 def read_parquet(
-    path: Path, source: Source, *, start: int, stop: int, first_row: int, batch_bytes: int
+    path: Path,
+    source: Source,
+    *,
+    start: int,
+    stop: int,
+    first_row: int,
+    batch_bytes: int,
+    max_text_bytes: int,
 ) -> Iterator[Batch]:
     """Read the row groups start to stop, the columns that `source` names, into batches of about `batch_bytes`.
 
     A row group that can't be decoded gives what could be read before the damage and one quarantine entry for the rest.
+    A row with a text of more than `max_text_bytes` in any of the columns is quarantined.
+
+    Memory: a batch, the longest value, and what Arrow holds beside it: the page that the value lies in, decompressed,
+    and the dictionary if the page refers to one. A value of 500 MB takes 1.0 GB in a file without dictionaries and
+    1.5 GB with, before anyone can see how long it is.
 
     Raises:
         ParquetDamagedError, InputError: as `row_groups` does.
@@ -80,19 +93,62 @@ def read_parquet(
                 if group.column(j).path_in_schema.split(".")[0] in names
             )
             rows = min(max(batch_bytes * group.num_rows // max(size, 1), 1), _MAX_ROWS)
+            piece_rows = min(max(rows // _PIECES, 1), _PIECE_ROWS)
+            pieces = file.iter_batches(piece_rows, row_groups=[i], columns=names, use_threads=False)
             try:
-                for table in file.iter_batches(rows, row_groups=[i], columns=names, use_threads=False):
-                    batch = _batch(table, source, row)
-                    row += len(table)
+                for table in _joined(pieces, rows, batch_bytes):
+                    batch, n = _batch(table, source, row, max_text_bytes), len(table)
+                    del table  # else it stays while the next one is decoded
+                    row += n
                     yield batch
+                    del batch
             except _DAMAGE as error:
                 detail = f"row group {i} can't be decoded from row {row} on: {_first_line(error)}"
             else:
                 detail = f"row group {i} has fewer rows than the footer says"
             if row < end:
                 lost = Quarantined(row, None, "damaged", detail, documents=end - row)
-                yield _batch(file.schema_arrow.empty_table().select(names), source, row, lost)
+                yield _batch(file.schema_arrow.empty_table().select(names), source, row, max_text_bytes, lost)
             row = end
+
+
+def _joined(pieces: Iterator[pa.RecordBatch], max_rows: int, max_bytes: int) -> Iterator[pa.RecordBatch | pa.Table]:
+    """Join small batches into larger ones, whose true size counts.
+
+    The footer tells only the average length of a row group's values; among short ones lie long ones, and a dictionary
+    gives many rows one long text.
+    """
+    waiting: list[pa.RecordBatch] = []
+    rows, size = 0, 0
+    damage: Exception | None = None
+    while True:
+        try:
+            piece = next(pieces, None)
+        except _DAMAGE as error:
+            piece, damage = None, error
+        if piece is None:
+            break
+        piece = pa.RecordBatch.from_arrays([_decoded(column) for column in piece.columns], piece.schema.names)
+        if waiting and (size + piece.nbytes > max_bytes or rows + len(piece) > max_rows):
+            yield _together(waiting)
+            rows, size = 0, 0
+        rows, size = rows + len(piece), size + piece.nbytes
+        waiting.append(piece)
+        del piece
+        if size >= max_bytes:
+            yield _together(waiting)
+            rows, size = 0, 0
+    if waiting:
+        yield _together(waiting)
+    if damage is not None:
+        raise damage
+
+
+def _together(waiting: list[pa.RecordBatch]) -> pa.RecordBatch | pa.Table:
+    """Empty the list into one batch; a single one is not copied."""
+    joined = waiting[0] if len(waiting) == 1 else pa.Table.from_batches(waiting)
+    waiting.clear()
+    return joined
 
 
 def _open(path: Path) -> pq.ParquetFile:
@@ -138,17 +194,31 @@ def _holds_text(type_: pa.DataType) -> bool:
     return bool(binary or is_text(type_) or pa.types.is_null(type_))
 
 
-def _batch(table: pa.RecordBatch | pa.Table, source: Source, row: int, *lost: Quarantined) -> Batch:
+def _batch(
+    table: pa.RecordBatch | pa.Table, source: Source, row: int, max_text_bytes: int, *lost: Quarantined
+) -> Batch:
     columns = {name: _decoded(table.column(name)) for name in _wanted(source)}
-    n = len(table)
-    valid = np.ones(n, np.bool_)
     quarantined = list(lost)
+    valid = np.ones(len(table), np.bool_)
+    for name, column in columns.items():
+        if _holds_text(column.type):
+            sizes = np.asarray(pc.fill_null(pc.binary_length(column), 0))
+            for i in np.flatnonzero((sizes > max_text_bytes) & valid):
+                detail = (
+                    f"the column {name!r} of row {row + i} has {sizes[i]:,} bytes; at most {max_text_bytes:,} are read"
+                )
+                quarantined.append(Quarantined(row + int(i), None, "line_too_long", detail))
+            valid &= sizes <= max_text_bytes
+    rows = row + np.flatnonzero(valid)
+    if not valid.all():  # before anything copies them
+        columns = {name: column.filter(pa.array(valid)) for name, column in columns.items()}
+    valid = np.ones(len(rows), np.bool_)
     for name, column in columns.items():
         if _holds_text(column.type):
             columns[name], bad = _utf8(column)
             for i in np.flatnonzero(bad & valid):
-                detail = f"the column {name!r} of row {row + i} is not UTF-8"
-                quarantined.append(Quarantined(row + int(i), None, "not_utf8", detail))
+                detail = f"the column {name!r} of row {rows[i]} is not UTF-8"
+                quarantined.append(Quarantined(int(rows[i]), None, "not_utf8", detail))
             valid &= ~bad
     text = columns[source.text]
     for reason, found in (
@@ -157,7 +227,7 @@ def _batch(table: pa.RecordBatch | pa.Table, source: Source, row: int, *lost: Qu
     ):
         for i in np.flatnonzero(found & valid):
             detail = f"{source.text!r} is {'null' if reason == 'text_missing' else 'an empty string'}"
-            quarantined.append(Quarantined(row + int(i), None, reason, detail))
+            quarantined.append(Quarantined(int(rows[i]), None, reason, detail))
         valid &= ~found
     quarantined.sort(key=lambda entry: entry.row)
     if not valid.all():
@@ -165,7 +235,7 @@ def _batch(table: pa.RecordBatch | pa.Table, source: Source, row: int, *lost: Qu
     return make_batch(
         source,
         Columns(
-            row=pa.array(row + np.flatnonzero(valid), pa.int64()),
+            row=pa.array(rows[valid], pa.int64()),
             offset=None,
             text=columns[source.text],
             id=None if source.id is None else _as_text(columns[source.id]),
@@ -177,13 +247,15 @@ def _batch(table: pa.RecordBatch | pa.Table, source: Source, row: int, *lost: Qu
 
 
 def _decoded(column: pa.Array | pa.ChunkedArray) -> pa.Array:
+    """Return a column as one array without dictionary, texts as large_binary (a copy of views only)."""
     array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
-    return array.dictionary_decode() if pa.types.is_dictionary(array.type) else array
+    if pa.types.is_dictionary(array.type):
+        array = array.dictionary_decode()
+    return array.cast(pa.large_binary()) if _holds_text(array.type) else array
 
 
-def _utf8(column: pa.Array) -> tuple[pa.LargeStringArray, npt.NDArray[np.bool_]]:
-    """Return a text or binary column as large_string, and which values are not UTF-8 (null in the result)."""
-    raw = column.cast(pa.large_binary())
+def _utf8(raw: pa.LargeBinaryArray) -> tuple[pa.LargeStringArray, npt.NDArray[np.bool_]]:
+    """Return texts as large_string, and which of them are not UTF-8 (null in the result)."""
     try:
         return raw.cast(_LARGE), np.zeros(len(raw), np.bool_)
     except pa.ArrowInvalid:

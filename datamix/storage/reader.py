@@ -29,7 +29,7 @@ from datamix.storage.shards import Shard, blocks
 
 BATCH_BYTES = 16_000_000
 
-_VERSION = 1
+_VERSION = 2
 _RAW_BYTES = {"jsonl": BLOCK_BYTES, "jsonl.gz": GZIP_BLOCK_BYTES, "jsonl.zst": ZSTD_BLOCK_BYTES}
 _DECODERS = {"jsonl.gz": gunzip, "jsonl.zst": unzstd}
 
@@ -49,7 +49,8 @@ class ShardReader:
     """Reads a shard once, in bounded memory: iterate over it for its batches.
 
     Every row or line of the shard that is not blank is in exactly one batch, as a document or quarantined. Memory: a
-    batch, the longest line or value, and what a decompressor gives at once (64 MiB at most).
+    batch, the longest line or value, and what a decompressor gives at once (64 MiB at most; of Parquet, see
+    `read_parquet`). A line of JSON takes at most 0.6 GB parsed.
 
     Attributes:
         content_hash: once all was read, xxh3_128 of the shard's bytes in hexadecimal: it tells later whether a
@@ -73,7 +74,8 @@ class ShardReader:
             source: the source that it belongs to.
             root: the project's folder.
             batch_bytes: bytes of lines or columns after which a batch ends; results differ only in where batches end.
-            max_line_bytes: longer lines are skipped without being loaded, and quarantined.
+            max_line_bytes: longer lines are skipped without being loaded, and quarantined, as are rows of a Parquet
+                file with a longer text.
         """
         self.shard, self.source, self.path = shard, source, root / shard.file.path
         self.content_hash: str | None = None
@@ -99,6 +101,7 @@ class ShardReader:
                 stop=shard.stop,
                 first_row=shard.first_row,
                 batch_bytes=self._batch_bytes,
+                max_text_bytes=self._max_line_bytes,
             )
         else:
             yield from self._read_lines()

@@ -7,7 +7,7 @@ import pytest
 
 from datamix.spec.project import Source
 from datamix.storage.batch import REASONS, Batch, Quarantined
-from datamix.storage.jsonl import MAX_DEPTH, read_jsonl
+from datamix.storage.jsonl import MAX_DEPTH, MAX_VALUES, read_jsonl
 from datamix.storage.lines import split_lines
 
 PLAIN = Source(name="s", path=("x",))
@@ -121,3 +121,36 @@ def test_many_refused_lines_do_not_gather_in_memory() -> None:
     pieces = split_lines((b"x\n" * 1_000 for _ in range(50)), 100)
     batches = list(read_jsonl(pieces, PLAIN, first_row=0, first_offset=0, batch_bytes=1 << 30))
     assert [len(batch.quarantined) for batch in batches] == [10_000] * 5
+
+
+def parse_long(line: bytes) -> Batch:
+    pieces = split_lines([line], 64 << 20)
+    (batch,) = read_jsonl(pieces, PLAIN, first_row=0, first_offset=0, batch_bytes=1 << 30)
+    return batch
+
+
+@pytest.mark.parametrize("value", [b"1", b"[]", b'{"a":1}', b'",\\""'])
+def test_line_of_too_many_values_is_quarantined(value: bytes) -> None:
+    size = 1 + len(orjson.loads(b"[" + value + b"]")) * (value[:1] in (b"[", b"{"))  # its comma and its bracket
+    last = (MAX_VALUES - 2) // size
+    most = b'{"text": "a", "x": [' + b",".join([value] * (last - 1)) + b"]}"
+    assert len(parse_long(most).documents) == 1
+    (entry,) = parse_long(most[:-2] + (b"," + value) * 4 + b"]}").quarantined
+    assert entry.reason == "too_complex"
+    assert f"at most {MAX_VALUES:,} are read" in entry.detail
+
+
+@pytest.mark.parametrize("end", ["", "\\", '"', '\\"', ","])
+def test_commas_and_brackets_in_a_text_are_no_values(end: str) -> None:
+    text = 'a, [b], {"c"}, \\" \\\\' * (MAX_VALUES // 4) + end
+    batch = parse_long(orjson.dumps({"a": end, "text": text, "b": [1, 2]}))
+    assert batch.documents.column("text").to_pylist() == [text]
+
+
+def test_long_integers_keep_their_digits() -> None:
+    source = Source(name="s", path=("x",), id="id", columns=("n",))
+    ids = [2**63, -(2**63), 2**64 - 1, 2**64, 2**64 + 1, -(2**63) - 1, 10**300 + 7]
+    lines = b"\n".join(b'{"text": "x", "id": %d, "n": 1e30}' % i for i in ids)
+    documents = parse(lines, source).documents
+    assert documents.column("id").to_pylist() == [str(i) for i in ids]
+    assert documents.column("n").to_pylist() == ["1e30"] * len(ids)

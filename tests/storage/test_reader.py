@@ -222,6 +222,24 @@ def test_random_damage_loses_no_document(tmp_path: Path, seed: int, name: str) -
             assert ends or len(documents) == len(read(tmp_path, "a.jsonl", id="id")[0])
 
 
+PEAK = (
+    "import sys; from pathlib import Path\n"
+    "from tests.storage.test_reader import read\n"
+    "documents, quarantined = read(Path(sys.argv[1]), sys.argv[2])\n"
+    "status = Path('/proc/self/status').read_text()\n"  # ru_maxrss begins with the size of the process that forked
+    "peak = int(status.partition('VmHWM:')[2].split()[0])\n"
+    "print(len(documents), [(q.row, q.reason) for q in quarantined], peak // 1024)\n"
+)
+
+
+def read_in_child(folder: Path, name: str) -> tuple[str, int]:
+    """Return documents and quarantine of a file, read in a process of its own, and its largest memory in MiB."""
+    command = [sys.executable, "-c", PEAK, str(folder), name]
+    output = subprocess.run(command, check=True, capture_output=True, text=True, cwd=Path(__file__).parents[2]).stdout
+    head, _, megabytes = output.strip().rpartition(" ")
+    return head, int(megabytes)
+
+
 def bomb(file: Path, length: int) -> None:
     """Write a file that holds a good line, one line of `length` bytes, and another good line: in repeated members."""
     compress: Callable[[bytes], bytes] = gzip.compress if file.suffix == ".gz" else zstandard.compress
@@ -235,16 +253,23 @@ def test_one_endless_line_in_bounded_memory(tmp_path: Path, suffix: str, length:
     file = tmp_path / f"a.jsonl.{suffix}"
     bomb(file, length)
     assert file.stat().st_size < length // 900
-    script = (
-        "import resource, sys; from pathlib import Path\n"
-        "from tests.storage.test_reader import read\n"
-        "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
-        "documents, quarantined = read(Path(sys.argv[1]), 'a.jsonl.*')\n"
-        "peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
-        "print(len(documents), [(q.row, q.reason) for q in quarantined], (peak - before) // 1024)\n"
-    )
-    command = [sys.executable, "-c", script, str(tmp_path)]
-    output = subprocess.run(command, check=True, capture_output=True, text=True, cwd=Path(__file__).parents[2]).stdout
-    head, _, megabytes = output.strip().rpartition(" ")
+    head, megabytes = read_in_child(tmp_path, file.name)
     assert head == "2 [(1, 'line_too_long')]"
-    assert int(megabytes) < 260
+    assert megabytes < 400
+
+
+def test_line_of_many_empty_lists_in_bounded_memory(tmp_path: Path) -> None:
+    line = b'{"text":"a","x":[' + b"[]," * 21_000_000 + b"[]]}\n"
+    (tmp_path / "a.jsonl.gz").write_bytes(gzip.compress(line + b'{"text":"b"}', 1))
+    head, megabytes = read_in_child(tmp_path, "a.jsonl.gz")
+    assert head == "1 [(0, 'too_complex')]"
+    assert megabytes < 450
+
+
+@pytest.mark.parametrize(("length", "head", "most"), [(60, "3 []", 450), (240, "2 [(1, 'line_too_long')]", 750)])
+def test_long_text_of_parquet_in_bounded_memory(tmp_path: Path, length: int, head: str, most: int) -> None:
+    texts = pa.array(["a", "ab" * (length * 500_000), "b"], pa.large_string())
+    pq.write_table(pa.table({"text": texts}), tmp_path / "a.parquet", use_dictionary=False, compression="zstd")
+    found, megabytes = read_in_child(tmp_path, "a.parquet")
+    assert found == head
+    assert megabytes < most
