@@ -1,6 +1,6 @@
 -- Documents and tokens by the year of their creation; NULL where it is not known.
 SELECT
-    year(created) AS year,
+    year(created)::VARCHAR AS year,
     count(*) AS documents,
     count(*) FILTER (WHERE kept) AS kept,
     sum(tokens)::BIGINT AS tokens,

@@ -1,15 +1,23 @@
--- Rules whose threshold decides many documents narrowly: values within a tenth of the threshold.
+-- Rules whose threshold decides many documents narrowly: within a tenth of it, or off by one where all are integers.
+WITH failed AS (
+    SELECT
+        *,
+        least(abs(value - threshold), abs(value - coalesce(threshold_high, threshold))) AS distance,
+        bool_and(value = floor(value) AND threshold = floor(threshold)) OVER (PARTITION BY pack, rule, term, op) AS whole
+    FROM decisions
+    WHERE threshold IS NOT NULL AND value IS NOT NULL
+)
 SELECT
     pack,
     rule,
     term,
     op,
     threshold,
+    threshold_high,
     count(*) AS failed,
-    count(*) FILTER (WHERE abs(value - threshold) <= 0.1 * abs(threshold)) AS narrowly,
+    count(*) FILTER (WHERE distance <= greatest(0.1 * abs(threshold), whole::INTEGER)) AS narrowly,
     min(value) AS lowest,
     max(value) AS highest
-FROM decisions
-WHERE threshold IS NOT NULL AND value IS NOT NULL
-GROUP BY pack, rule, term, op, threshold
+FROM failed
+GROUP BY pack, rule, term, op, threshold, threshold_high
 ORDER BY narrowly DESC, pack, rule;

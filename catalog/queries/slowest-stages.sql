@@ -1,4 +1,4 @@
--- Where the last run spent its time: stages, and families within the stage measure, by the workers' seconds.
+-- Where the last run that measured something spent its time: stages, and families within the stage measure, by the workers' seconds.
 SELECT
     stage,
     round(seconds, 2) AS seconds,
@@ -9,5 +9,5 @@ SELECT
     megabytes_per_second,
     detail
 FROM stages
-WHERE run_id = (SELECT max(run_id) FROM runs WHERE status = 'done')
+WHERE run_id = (SELECT max(run_id) FROM runs WHERE status = 'done' AND shards_measured > 0)
 ORDER BY greatest(stages.seconds, stages.worker_seconds) DESC;

@@ -10,6 +10,8 @@ import typer
 
 from datamix.cli.console import AsJson, ProjectFolder, emit_json, open_project, plain, printable, say, table
 
+HEAD_IN_TABLE = 100  # characters of a text that tell it from others
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
@@ -35,6 +37,7 @@ def sql(
     - `datamix sql --query drop-reasons`
     - `datamix sql --csv "FROM decisions WHERE pack = 'c4' LIMIT 100" > c4.csv`
     - `datamix sql "DESCRIBE documents"`
+    - `datamix sql --json | jq .queries` names the named queries
     """
     from datamix.catalog.query import named_query, query
     from datamix.errors import SpecError
@@ -43,7 +46,7 @@ def sql(
     file = open_project(project)
     store = Store.open(file.store_folder)
     if statement is None and name is None:
-        _list_queries(file.root, store.catalog_file)
+        _list_queries(file.root, store.catalog_file, as_json)
         return
     if statement is not None and name is not None:
         raise SpecError("give a statement or --query NAME, not both")
@@ -69,15 +72,19 @@ def _read_stdin() -> str:
         raise SpecError(f"the statement on stdin is not UTF-8 at byte {error.start}") from None
 
 
-def _list_queries(root: Path, catalog: Path) -> None:
+def _list_queries(root: Path, catalog: Path, as_json: bool) -> None:
     from datamix.catalog.query import VIEWS, query, query_names
 
-    rows = []
-    for view in VIEWS:
-        columns = query(catalog, f"SELECT column_name FROM (DESCRIBE {view})")["column_name"].to_pylist()
-        rows.append([view, ", ".join(columns[:8]) + (", ..." if len(columns) > 8 else "")])
+    views = {
+        view: query(catalog, f"SELECT column_name FROM (DESCRIBE {view})")["column_name"].to_pylist() for view in VIEWS
+    }
+    queries = query_names(root)
+    if as_json:
+        emit_json({"views": views, "queries": queries})
+        return
+    rows = [[view, ", ".join(names[:8]) + (", ..." if len(names) > 8 else "")] for view, names in views.items()]
     table("Views", ["view", "columns"], rows)
-    table("Named queries (--query NAME)", ["name", "answers"], query_names(root).items())
+    table("Named queries (--query NAME)", ["name", "answers"], queries.items())
 
 
 def _write_csv(result: pa.Table) -> None:
@@ -112,14 +119,20 @@ def why(
 
     Examples:
 
-    - `datamix why 3f2a` (any unambiguous beginning of a doc_id)
+    - `datamix why 3f2a` (a beginning of a doc_id; one that fits several documents lists them, and exits with 2)
     - `datamix why --id reuters-14832`
     - `datamix why --url https://example.org/page`
     - `datamix why --text page.txt`
     """
-    from datamix.pipeline.why import Question, explain
+    from datamix.pipeline.why import Question, candidates, explain
 
-    stories = explain(open_project(project), Question(doc_id, own_id, url, text))
+    file, question = open_project(project), Question(doc_id, own_id, url, text)
+    found = candidates(file, doc_id) if doc_id is not None else []
+    if found and as_json:
+        emit_json(found)
+    elif found:
+        table(None, list(found[0]), [[*place, head[:HEAD_IN_TABLE]] for *place, head in map(dict.values, found)])
+    stories = explain(file, question)
     if as_json:
         emit_json([story.to_json() for story in stories])
         return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -51,6 +52,7 @@ def train(
     from datamix.training.labelled import read_labelled
     from datamix.training.train import train as train_model
 
+    _require_name(name)
     parameters = _parameters(character_ngrams, epochs, max_size)
     labelled, files = read_labelled([project / file for file in (*data, *(more_data or []))], text_column, label_column)
     model = project / out
@@ -77,6 +79,17 @@ def train(
     if card.threshold is not None:
         say(f"threshold with the highest F1 for {printable(str(card.positive))}: {card.threshold}")
     say(f"card: {printable(str(model))}.card.json, and .card.md for people")
+
+
+def _require_name(name: str) -> None:
+    from datamix.errors import SpecError
+    from datamix.spec.project import COLUMN_PATTERN
+
+    if not re.fullmatch(COLUMN_PATTERN, name):
+        raise SpecError(
+            f"{name!r} can't be the name of a score, which is a column: up to 64 letters, digits and `_`, the first no "
+            "digit"
+        )
 
 
 def _parameters(character_ngrams: str | None, epochs: int, max_size: str) -> Parameters:

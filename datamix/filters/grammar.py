@@ -160,7 +160,9 @@ class _Reader:
         if value.kind is None or threshold.kind is None:
             return threshold
         if value.kind != threshold.kind and not (value.kind in NUMBERS and threshold.kind in NUMBERS):
-            self.refuse(f"{value.text} ({value.kind}) can't be compared with {threshold.text} ({threshold.kind})")
+            number = value.kind == "text" and threshold.kind in NUMBERS
+            hint = f"; write `try_cast({value.text} as double)`" if number else ""
+            self.refuse(f"{value.text} ({value.kind}) can't be compared with {threshold.text} ({threshold.kind}){hint}")
         return threshold
 
     def time(self, text: str) -> Literal:

@@ -118,11 +118,12 @@ def write_project(folder: Path, progress: Progress) -> bool:
 
 
 def largest_clusters(file: ProjectFile) -> pa.Table:
-    """Return the five largest clusters of duplicates: documents, exact, near, source and id of the keeper."""
+    """Return the five clusters that lost most duplicates: documents, exact, near, source and id of the keeper."""
     return query(
         file.store_folder / "catalog.duckdb",
         "SELECT c.size AS documents, c.exact, c.near, k.source, k.id AS keeper FROM clusters AS c "
-        "JOIN documents AS k ON k.doc_id = c.cluster_id ORDER BY c.size DESC, c.cluster_id LIMIT 5",
+        "JOIN documents AS k ON k.doc_id = c.cluster_id "
+        "ORDER BY c.exact + c.near DESC, c.size DESC, c.cluster_id LIMIT 5",
     )
 
 

@@ -87,7 +87,7 @@ def overlaps(store: Store, conditions: Mapping[str, str]) -> list[str]:
     for row in shared:
         size, names = format_count(row["tokens"]), " and ".join(row["components"])
         warnings.append(
-            f"{row['documents']:,} documents ({size} tokens) are in {names}: each draws them, so they repeat more often "
-            "than its epochs say"
+            f"{row['documents']:,} documents ({size} tokens) are in {names}: each draws them, so they repeat more "
+            "often than its epochs say"
         )
     return warnings

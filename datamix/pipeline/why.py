@@ -64,7 +64,7 @@ def explain(file: ProjectFile, question: Question) -> list[Story]:
     """Tell the story of each document that the question fits, in the order of their doc_ids, ten at most.
 
     Raises:
-        SpecError: the question names no document, or in two ways.
+        SpecError: the question names no document, or in two ways, or by the beginning of several doc_ids.
         QueryError: there is no such document.
     """
     store = Store.open(file.store_folder)
@@ -72,11 +72,36 @@ def explain(file: ProjectFile, question: Question) -> list[Story]:
     rows = query(
         store.catalog_file, f"SELECT * FROM documents WHERE {condition} ORDER BY doc_id LIMIT {MOST_STORIES}", [value]
     ).to_pylist()
+    if not rows and question.text is not None:
+        raise QueryError(
+            f"no document has the text of {question.text}; the file must hold the whole text of one, as its source has "
+            "it (runs of white space count as one space)"
+        )
     if not rows:
         raise QueryError(
             f'no document fits {value!r}; `datamix sql "SELECT doc_id, id, url FROM documents LIMIT 10"` shows some'
         )
+    if question.doc_id is not None and len(rows) > 1:
+        raise SpecError(f"several doc_ids begin with {question.doc_id!r}; give more digits")
     return [_story(file, store, row) for row in rows]
+
+
+def candidates(file: ProjectFile, beginning: str) -> list[dict[str, Any]]:
+    """Return what a beginning of a doc_id may mean, if that is not one document alone.
+
+    Returns:
+        doc_id, source, id and head of the first ten documents, in order; nothing where the beginning is unambiguous.
+    """
+    store = Store.open(file.store_folder)
+    rows = query(
+        store.catalog_file,
+        f"SELECT * FROM documents WHERE starts_with(doc_id, ?) ORDER BY doc_id LIMIT {MOST_STORIES}",
+        [beginning.lower()],
+    ).to_pylist()
+    if len(rows) < 2:
+        return []
+    place = ("doc_id", "source", "id")
+    return [{**{name: row[name] for name in place}, "head": read_head(file, store, row)} for row in rows]
 
 
 def _condition(question: Question) -> tuple[str, str]:

@@ -9,8 +9,8 @@ import pytest
 
 from datamix.catalog.query import named_query, query, query_names
 from datamix.library import names
-from tests.finished import finished_project
-from tests.pipeline.runs import ask
+from tests.finished import finished_project, make_project
+from tests.pipeline.runs import ask, run_local
 
 ALL = sorted(names(None, "catalog/queries", ".sql"))
 
@@ -54,11 +54,12 @@ def test_drop_reasons_count_every_dropped_document_once_as_first(project: Path) 
     assert sum(row["any"] for row in rows) == one(project, "SELECT sum(len(reasons))::BIGINT FROM documents")
 
 
-def test_largest_clusters_are_sorted_and_name_their_keeper(project: Path) -> None:
+def test_largest_clusters_are_sorted_by_what_they_lost_and_name_their_keeper(project: Path) -> None:
     rows = answer(project, "largest-clusters")
-    sizes = [row["size"] for row in rows]
-    assert sizes == sorted(sizes, reverse=True)
-    assert sizes[0] == one(project, "SELECT max(cluster_size) FROM documents")
+    lost = [row["duplicates"] for row in rows]
+    assert lost == sorted(lost, reverse=True)
+    assert lost[0] == one(project, "SELECT max(exact + near) FROM clusters")
+    assert all(row["duplicates"] == row["exact"] + row["near"] for row in rows)
     assert all(row["size"] > row["exact"] + row["near"] for row in rows)  # what the filters drop is no duplicate
 
 
@@ -73,7 +74,7 @@ def test_duplication_between_sources_shows_the_mirror(project: Path) -> None:
 
 def test_documents_by_year_count_the_dated_and_the_undated(project: Path) -> None:
     rows = answer(project, "documents-by-year")
-    assert [row["year"] for row in rows] == [*range(2000, 2015), None]
+    assert [row["year"] for row in rows] == [*map(str, range(2000, 2015)), None]
     assert all(row["documents"] == 1 and row["sources"] == ["tables"] for row in rows[:-1])
 
 
@@ -89,6 +90,14 @@ def test_runs_and_stages_tell_of_the_run(project: Path) -> None:
     assert {"inventory", "compile", "measure", "join", "duplicates", "decide"} <= set(stages)
     spent = [max(row["seconds"], row["worker_seconds"]) for row in answer(project, "slowest-stages")]
     assert spent == sorted(spent, reverse=True)
+
+
+def test_slowest_stages_are_those_of_a_run_that_measured(tmp_path: Path) -> None:
+    make_project(tmp_path)
+    measured = run_local(tmp_path)
+    assert run_local(tmp_path).shards_measured == 0
+    assert [row["stage"] for row in answer(tmp_path, "slowest-stages") if row["stage"] == "measure"]
+    assert measured.shards_measured == one(tmp_path, "SELECT max(shards_measured) FROM runs")
 
 
 def test_mixture_by_phase_shares_sum_to_one(project: Path) -> None:
@@ -107,6 +116,13 @@ def test_near_threshold_counts_failures_and_the_narrow_ones(project: Path) -> No
     assert all(0 <= row["narrowly"] <= row["failed"] for row in rows)
     (short,) = (row for row in rows if row["rule"] == "short")
     assert short["highest"] < short["threshold"] == 50
+    failed = "SELECT value FROM decisions WHERE pack = '{pack}' AND rule = '{rule}' AND term = '{term}' AND op = '{op}'"
+    for row in rows:
+        values = [found["value"] for found in ask(project, failed.format(**row))]
+        whole = all(value == int(value) for value in [*values, row["threshold"]])
+        narrow = max(0.1 * abs(row["threshold"]), whole)
+        assert row["narrowly"] == sum(abs(value - row["threshold"]) <= narrow for value in values)
+        assert row["threshold_high"] is None
 
 
 def test_quarantine_names_lines_and_reasons(project: Path) -> None:

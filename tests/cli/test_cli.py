@@ -268,11 +268,30 @@ def test_brackets_in_paths_are_no_markup(tmp_path: Path, capsys: Capture) -> Non
     assert "[red]corpus[/red]/datamix.yaml" in capsys.readouterr().out
 
 
+def test_an_ambiguous_doc_id_lists_what_it_may_mean(project: Path, capsys: Capture) -> None:
+    assert execute(["why", "0", "-C", str(project)]) == 2
+    told = capsys.readouterr()
+    assert told.err == "datamix: several doc_ids begin with '0'; give more digits\n"
+    assert re.search(r"^ doc_id +source +id +head", told.out, re.MULTILINE)
+    assert "Measured" not in told.out
+    assert execute(["why", "0", "-C", str(project), "--json"]) == 2
+    assert all(candidate["doc_id"].startswith("0") for candidate in json.loads(capsys.readouterr().out))
+
+
+def test_a_model_is_not_trained_under_a_name_that_no_score_can_have(capsys: Capture) -> None:
+    arguments = ["--data", "none.csv", "--label-column", "grade", "--out", "x.ftz"]
+    assert execute(["train", "my-score", *arguments]) == 2
+    assert "'my-score' can't be the name of a score" in capsys.readouterr().err
+
+
 def test_sql_alone_lists_views_and_queries(project: Path, capsys: Capture) -> None:
     assert execute(["sql", "-C", str(project)]) == 0
     told = capsys.readouterr().out
     assert re.search(r"documents +doc_id, id, source, domain", told)
-    assert re.search(r"slowest-stages +Where the last run spent its time", told)
+    assert re.search(r"slowest-stages +Where the last run that measured something spent its time", told)
+    listed = ask_json(capsys, "sql", "-C", str(project))
+    assert listed["views"]["documents"][:2] == ["doc_id", "id"]
+    assert listed["queries"]["runs"].startswith("The last twenty runs")
 
 
 def test_wide_rows_stand_one_below_the_other_on_a_terminal(

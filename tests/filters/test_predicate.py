@@ -107,6 +107,10 @@ def test_comparisons_are_the_leaves_with_negation_pushed_down() -> None:
     assert predicate.columns == ("words", "kept", "domain")
 
 
+def test_a_carried_column_is_compared_as_a_number_by_a_cast() -> None:
+    assert parse_predicate("try_cast(domain as double) >= 3", KINDS).columns == ("domain",)
+
+
 def test_required_are_the_columns_without_a_meaning_for_null() -> None:
     predicate = parse_predicate("quality is null or coalesce(other, 0) + 1 > words and quality > 0.5", KINDS)
     assert predicate.columns == ("quality", "other", "words")
@@ -122,7 +126,7 @@ REFUSED = [
     ("words > 1; drop table documents", "`;`"),
     ("words > 1;", "`;`"),
     ("words = 'abc'", "can't be compared"),
-    ("domain = 3", "can't be compared"),
+    ("domain = 3", "can't be compared with 3 (integer); write `try_cast(domain as double)`"),
     ("kept > 3", "can't be compared"),
     ("created > '2020'", "write one like"),
     ("created > words", "can't be compared"),

@@ -11,7 +11,7 @@ import duckdb
 import pytest
 
 from datamix.errors import QueryError, SpecError
-from datamix.pipeline.why import HEAD_CHARACTERS, Question, Story, explain
+from datamix.pipeline.why import HEAD_CHARACTERS, Question, Story, candidates, explain
 from datamix.spec.project import read_project
 from tests.finished import finished_project
 from tests.pipeline.runs import ask
@@ -54,11 +54,18 @@ def test_a_document_is_named_by_doc_id_its_beginning_id_url_or_text(project: Pat
         assert stories(project, **question) == [by_id]
 
 
-def test_a_beginning_that_fits_several_tells_them_all_in_order(project: Path) -> None:
-    told = [story.document["doc_id"] for story in stories(project, doc_id="0")]
+def test_a_beginning_that_fits_several_lists_them_in_order(project: Path) -> None:
+    found = candidates(read_project(project), "0")
+    told = [candidate["doc_id"] for candidate in found]
     assert told == sorted(told)
     assert len(told) > 1
     assert all(doc_id.startswith("0") for doc_id in told)
+    assert [list(candidate) for candidate in found] == [["doc_id", "source", "id", "head"]] * len(found)
+    (first,) = stories(project, doc_id=told[0])
+    assert (first.head, first.document["source"]) == (found[0]["head"], found[0]["source"])
+    assert candidates(read_project(project), told[0]) == []
+    with pytest.raises(SpecError, match="several doc_ids begin with '0'; give more digits"):
+        stories(project, doc_id="0")
 
 
 def test_a_kept_document_has_its_head_measurements_and_uses(project: Path) -> None:
@@ -140,6 +147,9 @@ def test_questions_without_an_answer_say_what_to_do(project: Path, tmp_path: Pat
         stories(project, id="a", url="b")
     with pytest.raises(SpecError, match=r"--text: .*gone.txt can't be read: No such file"):
         stories(project, text=tmp_path / "gone.txt")
+    (tmp_path / "other.txt").write_text("A text that no source has.")
+    with pytest.raises(QueryError, match=r"no document has the text of .*other.txt; the file must hold the whole text"):
+        stories(project, text=tmp_path / "other.txt")
     (tmp_path / "latin.txt").write_bytes("é".encode("latin-1"))
     with pytest.raises(SpecError, match="is not UTF-8 at byte 0"):
         stories(project, text=tmp_path / "latin.txt")
