@@ -17,6 +17,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from datamix.errors import InputError
+
 FOLDER = Path(__file__).parent
 CORPUS = FOLDER.parent.parent / "shared" / "data" / "corpus"
 DISTRIBUTIONS = (
@@ -27,7 +29,7 @@ Report = dict[str, Any]
 
 
 def main() -> int:
-    """Parse, run, print; return the exit code: 0 done, 2 usage."""
+    """Parse, run, print; return the exit code: 0 done, 1 the corpus is of no use, 2 usage."""
     titles = benchmarks()
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("name", nargs="?", metavar="NAME", choices=list(titles), help="without it: list them")
@@ -43,7 +45,11 @@ def main() -> int:
             f"there is no Parquet file in {arguments.corpus}; name a folder of Parquet files with a column `text`: "
             f"python -m benchmarks {arguments.name} --corpus DIR"
         )
-    report = measure(arguments.name, arguments.corpus)
+    try:
+        report = measure(arguments.name, arguments.corpus)
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
     if arguments.json:
         print(json.dumps(report, indent=2))
     else:

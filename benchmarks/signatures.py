@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import xxhash
 
+from benchmarks._corpus import corpus_texts
 from datamix.signals.signatures import SignatureFamily
 
 Result = dict[str, Any]
@@ -74,8 +75,7 @@ def one_core() -> Iterator[None]:
 
 def write_sample(corpus: Path, target: Path) -> float:
     """Write every k-th document of each file, `SAMPLE_BYTES` in all or less, and return the megabytes of text."""
-    columns = [pq.read_table(file, columns=["text"])["text"] for file in sorted(corpus.glob("*.parquet"))]
-    texts = pa.chunked_array([chunk for column in columns for chunk in column.cast(pa.large_string()).chunks])
+    texts = corpus_texts(corpus)
     size = pc.sum(pc.binary_length(texts)).as_py()
     sample = texts.take(pa.array(np.arange(0, len(texts), max(1, size // SAMPLE_BYTES))))
     pq.write_table(pa.table({"text": sample}), target, compression="zstd")

@@ -70,9 +70,3 @@ def jaccard_of_sets(sets: ShingleSets, a: Rows, b: Rows) -> npt.NDArray[np.float
     similarity = np.empty(len(a), np.float64)
     jaccards(sets.hashes, sets.bounds, a, b, similarity)
     return similarity
-
-
-def exact_jaccard(a: pa.LargeStringArray, b: pa.LargeStringArray, ngram: int) -> npt.NDArray[np.float64]:
-    """Return float64 [n]: the Jaccard similarity of the texts a[i] and b[i], by shingles of `ngram` words."""
-    rows = np.arange(len(a), dtype=np.int64)
-    return jaccard_of_sets(shingle_sets(pa.concat_arrays([a, b]), ngram), rows, rows + len(a))

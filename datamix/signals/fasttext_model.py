@@ -170,8 +170,10 @@ def score_all(scorers: Sequence[Scorer], texts: pa.LargeStringArray) -> list[Flo
         texts: large_string without nulls.
 
     Returns:
-        For each model float32 [texts, labels], equal to fastText's to 1e-5, its own offset of 1e-5 included; a row of
-        NaN where the model knows no feature of a text.
+        For each model float32 [texts, labels], fastText's own offset of 1e-5 included; a row of NaN where the model
+        knows no feature of a text. Those of a softmax are within 4e-8 of arithmetic in double precision, and equal to
+        fastText's to 1e-5 where its own sums, in float32, are that exact: with models of n-grams for texts up to about
+        10 kB. The sigmoid of one-vs-all has 512 steps, and a sum near the edge of one may fall on the next.
     """
     data, offsets = text_buffers(texts)
     data, starts = read_only(data), offsets[:-1].copy()

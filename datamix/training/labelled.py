@@ -51,7 +51,8 @@ def read_labelled(files: Sequence[Path], text_column: str, label_column: str) ->
     Args:
         files: .parquet, .jsonl, .ndjson or .csv.
         text_column: its column of texts.
-        label_column: its column of labels: strings, numbers or booleans.
+        label_column: its column of labels: strings, numbers or booleans. A float without a fraction is the integer,
+            since a column of integers with gaps becomes one of floats in many tools; NaN is no label.
 
     Returns:
         The texts in the order of `files` and rows, and what each file held.
@@ -96,6 +97,8 @@ def _read(file: Path, text_column: str, label_column: str) -> pl.DataFrame:
     reader = _READERS.get(file.suffix.lower())
     if reader is None:
         raise SpecError(f"{file}: unknown format {file.suffix!r}; give one of {', '.join(_READERS)}")
+    if file.is_dir():
+        raise InputError(f"{file} is a folder; name the files in it")
     try:
         frame = reader(file)
     except (OSError, pl.exceptions.PolarsError) as error:
@@ -110,4 +113,12 @@ def _read(file: Path, text_column: str, label_column: str) -> pl.DataFrame:
             )
     if frame[text_column].dtype != pl.String:
         raise SpecError(f"{file}: column {text_column!r} holds {frame[text_column].dtype}, not text; name another")
-    return frame.select(text=pl.col(text_column), label=pl.col(label_column).cast(pl.String))
+    return frame.select(text=pl.col(text_column), label=_as_label(frame[label_column]))
+
+
+def _as_label(column: pl.Series) -> pl.Series:
+    if not column.dtype.is_float():
+        return column.cast(pl.String)
+    numbers = column.fill_nan(None)
+    whole = numbers.cast(pl.Int64, strict=False)
+    return whole.cast(pl.String).zip_with((whole == numbers).fill_null(False), numbers.cast(pl.String))

@@ -13,7 +13,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from benchmarks.__main__ import benchmarks
+from benchmarks._corpus import corpus_texts
 from benchmarks.signatures import compare
+from datamix.errors import InputError
 
 ROOT = Path(__file__).parents[2]
 KEYS = {"what", "ours", "against", "theirs", "unit", "better", "ratio"}
@@ -83,3 +85,42 @@ def test_says_what_to_install_where_a_peer_is_missing() -> None:
     result = compare(200.0, "no_such_package", {}, never)
     check_result(result)
     assert result["note"] == "pip install no_such_package"
+
+
+def test_a_corpus_without_text_is_refused_in_a_sentence(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"body": ["a"]}), tmp_path / "a.parquet")
+    for name in ("signatures", "fasttext"):
+        refused = command(name, "--corpus", str(tmp_path))
+        assert (refused.returncode, refused.stdout) == (1, "")
+        assert refused.stderr == (
+            f"error: {tmp_path / 'a.parquet'} has no column `text`, only body; rename its column of texts\n"
+        )
+
+
+@pytest.mark.parametrize(
+    ("texts", "problem"),
+    [
+        (pa.nulls(2), "hold no text"),
+        (pa.array([None, ""], pa.string()), "hold no text"),
+        (pa.array([], pa.string()), "hold no text"),
+        (pa.array([1, 2]), "holds int64, not text"),
+    ],
+)
+def test_columns_of_no_use(tmp_path: Path, texts: pa.Array, problem: str) -> None:
+    pq.write_table(pa.table({"text": texts}), tmp_path / "a.parquet")
+    with pytest.raises(InputError, match=problem):
+        corpus_texts(tmp_path)
+
+
+def test_a_damaged_file_of_the_corpus_is_named(tmp_path: Path) -> None:
+    (tmp_path / "a.parquet").write_bytes(b"no Parquet")
+    with pytest.raises(InputError, match=r"a\.parquet can't be read as Parquet"):
+        corpus_texts(tmp_path)
+
+
+def test_texts_of_a_corpus_in_order_without_nulls(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"text": pa.array(["c", None]).dictionary_encode()}), tmp_path / "b.parquet")
+    pq.write_table(pa.table({"text": ["b", None, "", "a"]}), tmp_path / "a.parquet")
+    texts = corpus_texts(tmp_path)
+    assert texts.type == pa.large_string()
+    assert texts.to_pylist() == ["b", "a", "c"]

@@ -153,4 +153,4 @@ def test_long_integers_keep_their_digits() -> None:
     lines = b"\n".join(b'{"text": "x", "id": %d, "n": 1e30}' % i for i in ids)
     documents = parse(lines, source).documents
     assert documents.column("id").to_pylist() == [str(i) for i in ids]
-    assert documents.column("n").to_pylist() == ["1e30"] * len(ids)
+    assert documents.column("n").to_pylist() == ["1e+30"] * len(ids)

@@ -47,3 +47,24 @@ def test_what_can_not_be_read_is_named(tmp_path):
 def test_a_label_with_white_space_is_refused():
     with pytest.raises(SpecError, match="'very good'"):
         Labelled(pa.array(["x"], pa.large_string()), ["very good"])
+
+
+def test_whole_floats_are_the_labels_of_integers(tmp_path):
+    whole = pl.DataFrame({"text": ["a", "b"], "y": [0, 1]})
+    gaps = pl.DataFrame({"text": list("cdefgh"), "y": [0.0, 1.0, None, float("nan"), 0.5, -2.0]})
+    whole.write_parquet(tmp_path / "a.parquet")
+    gaps.write_parquet(tmp_path / "b.parquet")
+    gaps.fill_nan(None).write_csv(tmp_path / "c.csv")
+    data, (first, *others) = read_labelled(
+        [tmp_path / name for name in ("a.parquet", "b.parquet", "c.csv")], "text", "y"
+    )
+    assert list(data.labels) == ["0", "1", *["0", "1", "0.5", "-2"] * 2]
+    assert data.texts.to_pylist() == ["a", "b", *"cdgh", *"cdgh"]
+    assert [first.unusable, *(file.unusable for file in others)] == [0, 2, 2]
+
+
+def test_a_folder_is_no_file(tmp_path):
+    for name in ("x.parquet", "x.jsonl", "x.csv"):
+        (tmp_path / name).mkdir()
+        with pytest.raises(InputError, match=r"x\.\w+ is a folder; name the files in it"):
+            read_labelled([tmp_path / name], "text", "label")
