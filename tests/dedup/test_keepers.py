@@ -24,7 +24,7 @@ def edges_of(pairs: list[tuple[int, int]]) -> Edges:
 
 def signed_as(values: Sequence[Sequence[int]], rows: Sequence[int] | None = None, accept_from: int = 1) -> Signed:
     """Signatures of some rows, by default of the first; they agree where values do."""
-    signatures = np.array(values, np.uint32).reshape(len(values), -1)
+    signatures = np.array(values, np.uint32).reshape(len(values), -1 if len(values) else 1)
     signatures.setflags(write=False)
     return Signed(np.array(range(len(values)) if rows is None else rows, np.int64), signatures, accept_from)
 
