@@ -13,24 +13,35 @@ from datamix.cli.run import EngineOption, WorkersOption, run_options, show_summa
 
 
 def init(
-    folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="The new project's folder.")] = Path(),
+    places: Annotated[
+        list[str] | None, typer.Argument(metavar="[DIR]", help="The new project's folder. Default: where you stand.")
+    ] = None,
     data: Annotated[
         list[str] | None,
-        typer.Option("--data", metavar="PATH", help="Input files or globs, seen from DIR; repeatable."),
+        typer.Option("--data", metavar="PATH", help="Input files or globs, seen from where you stand; repeatable."),
     ] = None,
 ) -> None:
     """Write a datamix.yaml to start from, with every key explained.
 
+    Each --data becomes a source. Paths are written as DIR sees them; those outside of DIR become absolute.
+
     Examples:
 
     - `datamix init my-corpus`
-    - `datamix init . --data 'data/web/*.parquet' --data data/books.jsonl.zst`
+    - `datamix init my-corpus --data 'my-corpus/data/*.jsonl'`
+    - `datamix init --data 'data/web/*.parquet' --data data/books.jsonl.zst`
+    - `datamix init my-corpus --data data/*.jsonl` (without quotes: the files that are there now, as one source)
     """
     from rich.markup import escape
 
-    from datamix.pipeline.scaffold import write_scaffold
+    from datamix.pipeline.scaffold import missing_inputs, write_scaffold
 
-    file = write_scaffold(folder, data or [])
+    named = places or []
+    first = named[:1] if named and not Path(named[0]).is_file() else []  # else the shell's: a file of a bare glob
+    folder = Path(*first)
+    file = write_scaffold(folder, data or [], named[len(first) :])
+    for missing in missing_inputs(open_project(folder)):
+        say(f"[yellow]warning[/yellow]: {escape(missing)}")
     place = escape(shlex.quote(str(folder)))
     say(f"Wrote {escape(str(file))} and mixtures/first.yaml. Look at `sources:`, then:")
     say(f"datamix check -C {place}\ndatamix run -C {place}\ndatamix mix plan -C {place} first")

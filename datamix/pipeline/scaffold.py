@@ -7,9 +7,10 @@ import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from datamix.errors import SpecError
-from datamix.spec.project import FILE_NAME
+from datamix.errors import DatamixError, SpecError
+from datamix.spec.project import FILE_NAME, ProjectFile
 from datamix.storage.files import atomic
+from datamix.storage.inputs import discover
 
 _SOURCE = """\
   - name: {name}
@@ -60,22 +61,23 @@ phases:
 """
 
 
-def write_scaffold(folder: Path, data: Sequence[str]) -> Path:
+def write_scaffold(folder: Path, data: Sequence[str], more: Sequence[str] = ()) -> Path:
     """Write `datamix.yaml` and a first mixture into `folder`.
 
     Args:
         folder: the new project's folder.
-        data: input files or globs, seen from `folder`; each becomes a source named after it.
+        data: input files or globs, seen from here; each becomes a source named after it.
+        more: the further files of a glob that the shell expanded: one source with the one of `data`, if there is one.
 
     Raises:
-        SpecError: there is a project file already.
+        SpecError: there is a project file already, a file of `more` is none, or it is open to which source it belongs.
     """
     file = folder / FILE_NAME
     if file.exists():
         raise SpecError(f"{file} is there already; edit it, or name another folder")
-    paths = list(data) or ["data/*.jsonl"]
-    sources = dict(zip(_unique(_source_name(path) for path in paths), paths, strict=True))
-    text = _FILE.format(sources="".join(_SOURCE.format(name=_name(n), path=_scalar(p)) for n, p in sources.items()))
+    groups = [[_seen_from(folder, path) for path in group] for group in _groups(data, more)] or [["data/*.jsonl"]]
+    sources = dict(zip(_unique(map(_source_name, groups)), groups, strict=True))
+    text = _FILE.format(sources="".join(_SOURCE.format(name=_name(n), path=_paths(p)) for n, p in sources.items()))
     components = "".join(f"  {_name(name)}: {{source: {_name(name)}}}\n" for name in sources)
     share = 10_000 // len(sources)
     shares = [share] * (len(sources) - 1) + [10_000 - share * (len(sources) - 1)]  # of ten thousand: they sum to one
@@ -87,6 +89,42 @@ def write_scaffold(folder: Path, data: Sequence[str]) -> Path:
         with atomic(target) as temporary:
             temporary.write_text(content, encoding="utf-8")
     return file
+
+
+def missing_inputs(file: ProjectFile) -> list[str]:
+    """Return what is wrong with the inputs of each source: its path matches nothing yet, or files of unknown kind."""
+    found = []
+    for source in file.project.sources:
+        try:
+            discover(source, file.root)
+        except DatamixError as error:
+            found.append(str(error))
+    return found
+
+
+def _groups(data: Sequence[str], more: Sequence[str]) -> list[list[str]]:
+    """Return the paths of each source."""
+    if not more:
+        return [[path] for path in data]
+    for path in more:
+        if not Path(path).is_file():
+            raise SpecError(f"there is no file {path}; one folder is made at a time, and files are what may follow it")
+    if len(data) > 1:
+        raise SpecError(
+            f"the shell has made several files of a glob, and it is open whether {more[0]} belongs to {data[0]} or to "
+            f"{data[1]}; write each glob in quotes, as in --data '{Path(data[0]).parent}/*'"
+        )
+    return [[*data, *more]]
+
+
+def _seen_from(folder: Path, path: str) -> str:
+    """Return a path from here as the project's file writes it: seen from its folder, else absolute. Links stay."""
+    place, root = Path(path).absolute(), folder.absolute()
+    return place.relative_to(root).as_posix() if place.is_relative_to(root) else place.as_posix()
+
+
+def _paths(paths: Sequence[str]) -> str:
+    return _scalar(paths[0]) if len(paths) == 1 else f"[{', '.join(map(_scalar, paths))}]"
 
 
 def _scalar(path: str) -> str:
@@ -109,8 +147,9 @@ def _unique(names: Iterable[str]) -> list[str]:
     return found
 
 
-def _source_name(path: str) -> str:
-    """Return a source's name from a path: the last part that is no pattern, or the folder of `*`."""
+def _source_name(paths: Sequence[str]) -> str:
+    """Return a source's name from its paths: the last part that is no pattern, or the folder of `*` or of them all."""
+    path = paths[0] if len(paths) == 1 else str(Path(paths[0]).parent / "*")
     parts = [re.sub(r"\.(jsonl(\.gz|\.zst)?|parquet)$", "", part) for part in Path(path).parts]
     plain = [
         part for part in parts if not any(character in part for character in "*?[") and part not in (".", "/", "..")
