@@ -66,6 +66,13 @@ def test_finds_a_damaged_model(project: Path, tmp_path: Path) -> None:
     assert "model.ftz" in message
 
 
+def test_finds_a_model_that_is_not_there_and_names_the_models_that_are(project: Path) -> None:
+    replace(project, "{tokenizer: bytes}", "{scores: {quality: {model: quality-enn.ftz, label: good}}}")
+    (message,) = errors(project)
+    assert re.search(r"no model at .*quality-enn.ftz, .*did you mean 'quality-en.ftz'", message)
+    assert re.search(r"there are: ([\w-]+\.(ftz|bin)(, )?)+$", message)
+
+
 def test_finds_a_label_that_the_model_does_not_have(project: Path, tmp_path: Path) -> None:
     train(tmp_path, "quantised")
     replace(project, "{tokenizer: bytes}", "{scores: {quality: {model: model.ftz, label: good}}}")
