@@ -24,7 +24,7 @@ def test_only_old_and_unshown_parts_are_deleted(make_project: Make) -> None:
     before = ask(root, "FROM documents ORDER BY doc_id")
     store = Store.open(root / "store")
     assert collect_superseded(store, latest_state(store)) == 0
-    assert collect_superseded(store, latest_state(store), grace_s=0) == 3  # edges, signatures, decisions of the first run
+    assert collect_superseded(store, latest_state(store), grace_s=0) == 3  # edges, signatures, decisions
     assert ask(root, "FROM documents ORDER BY doc_id") == before
     gone = set(first) - set(store_bytes(root))
     assert {path.partition("/")[0] for path in gone} == {"dedup", "decisions"}
