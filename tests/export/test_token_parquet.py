@@ -57,9 +57,10 @@ def test_duckdb_and_arrow_read_the_same(folder: Path) -> None:
     query = f"FROM '{folder}/tokens-*.parquet' ORDER BY sequence"
     arrow = pq.read_table(sorted(folder.glob("tokens-*")))
     assert duckdb.sql(query).pl().drop("documents").equals(pl.DataFrame(pl.from_arrow(arrow)).drop("documents"))
-    documents = duckdb.sql(f"SELECT lower(hex(d.doc_id)), d.tokens FROM (SELECT unnest(documents) AS d {query})")
-    assert documents.fetchall() == [
-        (document["doc_id"].hex(), document["tokens"]) for row in arrow["documents"].to_pylist() for document in row
+    segments = "list_transform(documents, lambda d: lower(hex(d.doc_id)) || ' ' || d.tokens)"
+    assert [row[0] for row in duckdb.sql(f"SELECT {segments} {query}").fetchall()] == [
+        [f"{document['doc_id'].hex()} {document['tokens']}" for document in row]
+        for row in arrow["documents"].to_pylist()
     ]
 
 

@@ -108,9 +108,10 @@ def test_another_threshold_is_another_plan_and_the_old_one_stays(tmp_path: Path)
     assert {row["plan"] for row in ask(tmp_path, "SELECT DISTINCT plan FROM uses")} == {old.plan, new.plan}
 
 
-def test_components_that_share_documents_are_warned_of_but_not_in_the_plan_itself(
-    project: Path, tmp_path: Path
-) -> None:
+def test_components_that_share_documents_are_warned_of_but_not_in_the_plan_itself(tmp_path: Path) -> None:
+    project = tmp_path / "project"  # of its own: the finished one has one plan
+    make_project(project)
+    run_local(project)
     spec = tmp_path / "own.yaml"
     spec.write_text(MIXTURE.replace("source = 'tables' and kept", "domain = 'help' and kept").replace("tiny", "shared"))
     planned = plan_mixture(read_project(project), spec)
