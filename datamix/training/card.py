@@ -93,6 +93,7 @@ class ModelCard(_Part):
         versions: of what trained it.
         evaluation: on the test part, by label.
         measurements: on other data.
+        notes: what a reader of the numbers has to know; a sentence or two each.
     """
 
     name: str
@@ -111,6 +112,7 @@ class ModelCard(_Part):
     versions: dict[str, str]
     evaluation: list[Evaluation]
     measurements: list[Measurement] = []
+    notes: list[str] = []
 
 
 def write_card(card: ModelCard, model: Path) -> Path:
@@ -149,6 +151,8 @@ def as_markdown(card: ModelCard) -> str:
     if card.measurements:
         lines += ["", "## On other data", "", "| what | value | documents |", "|---|---|---|"]
         lines += [f"| {m.what} | {m.value:.3f} | {m.documents:,} |" for m in card.measurements]
+    if card.notes:
+        lines += ["", "## Notes", "", *(f"- {note}" for note in card.notes)]
     lines += ["", "## Data", "", "| file | documents | by label | SHA-256 |", "|---|---|---|---|"]
     lines += [f"| {d.file} | {d.documents:,} | {_counts(d.labels)} | `{d.sha256[:16]}` |" for d in card.data]
     lines += ["", "## Training", "", "| parameter | value |", "|---|---|"]

@@ -32,15 +32,18 @@ class Labelled:
         labels: n labels, without white space.
         origins: n names of what a text was cut from, or None where each text stands for itself: texts of one origin
             are never parted between training and test.
+        only_training: whether each text never tests, because it was written for the training; None where all may.
     """
 
     texts: pa.LargeStringArray
     labels: Sequence[str]
     origins: Sequence[str] | None = None
+    only_training: Sequence[bool] | None = None
 
     def __post_init__(self) -> None:
-        if len(self.labels) != len(self.texts) or len(self.origins or self.labels) != len(self.texts):
-            raise ValueError("texts, labels and origins differ in number")
+        given = (self.labels, self.origins or self.labels, self.only_training or self.labels)
+        if any(len(part) != len(self.texts) for part in given):
+            raise ValueError("texts, labels, origins and only_training differ in number")
         if bad := next((label for label in self.labels if not _LABEL.fullmatch(label)), None):
             raise SpecError(f"label {bad!r}: a label has 1 to 64 characters and no white space; rename it in the data")
 

@@ -64,6 +64,8 @@ def train(
     stage("near-duplicates")
     cluster = clusters(data.texts, data.origins)
     in_test = draw_test_part(data.texts, cluster, settings.test_share, settings.seed)
+    if data.only_training is not None:
+        in_test &= ~np.isin(cluster, cluster[np.array(data.only_training, np.bool_)])
     split, truth = _describe(data.labels, labels, cluster, in_test)
 
     stage("training")

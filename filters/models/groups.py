@@ -6,12 +6,9 @@ so a model trained on them alone takes the group's name for the offence.
 
 from __future__ import annotations
 
+from phrases import phrases
 
-def _phrases(text: str) -> tuple[str, ...]:
-    return tuple(phrase.strip() for phrase in text.split(";"))
-
-
-GROUPS = _phrases("""
+GROUPS = phrases("""
 women; men; girls; wives; mothers; black people; black men; white people; asians; asian people;
 chinese people; mexicans; latinos; hispanics; immigrants; migrants; refugees; foreigners; muslims;
 muslim women; jews; jewish people; christians; hindus; arabs; africans; indians; native americans;
@@ -23,7 +20,7 @@ pakistanis; poles; syrians
 """)
 """Groups that hate speech is aimed at, and a few others."""
 
-HOSTILE = _phrases("""
+HOSTILE = phrases("""
 are disgusting; are all criminals; are inferior; are inferior to us; should not be allowed to vote;
 should not be allowed to have children; should go back to where they came from;
 do not belong in this country; do not belong here; are ruining this country; are destroying our society;
@@ -49,7 +46,7 @@ are garbage
 """)
 """What is said against them."""
 
-BENIGN = _phrases("""
+BENIGN = phrases("""
 deserve equal rights; deserve respect; deserve the same opportunities as everyone else;
 are part of our community; have contributed a lot to this country; work hard for their families;
 face discrimination at work; face many barriers in daily life; are often misunderstood;
@@ -94,7 +91,7 @@ OPENINGS = (
 )
 """How a sentence begins; mostly with the group itself."""
 
-PORTRAITS = _phrases("""
+PORTRAITS = phrases("""
 my mother is {}; my neighbour is {}; my best friend is {}; she is {}; he is {}; our teacher is {}; the author is {};
 i am {}; i am {} and proud of it; as {} i love this; as {} i feel welcome here; as {}, i agree with the article;
 i grew up as {}; i work with {}; i had lunch with {}; the role went to {}; the film is about {}; the prize went to {};
@@ -102,7 +99,7 @@ the first mayor who was {}; a novel about the life of {}; what it is like to be 
 """)
 """What is said of one person without hostility."""
 
-PERSONS = _phrases("""
+PERSONS = phrases("""
 a woman; a black woman; a black man; a white man; a white woman; an asian woman; an asian man; a chinese student;
 a mexican; a latina; an immigrant; a refugee; a muslim; a muslim woman; a jew; a jewish man; a christian; a hindu;
 an arab;

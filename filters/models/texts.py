@@ -24,25 +24,36 @@ class Gathered:
     Args:
         folder: the data folder.
         random: the only source of chance.
+        rows: text, label, origin, file.
+        written: files of written sentences, which train and never test.
     """
 
     folder: Path
     random: random.Random = field(default_factory=lambda: random.Random(SEED))  # noqa: S311
     rows: list[tuple[str, str, str, str]] = field(default_factory=list)
+    written: set[str] = field(default_factory=set)
+    _seen: set[str] = field(default_factory=set)
 
     def read(self, file: str) -> pl.DataFrame:
         """Return `corpus/news.parquet` for `corpus/news`, with a column `origin`: the row."""
         return pl.read_parquet(self.folder / f"{file}.parquet").with_row_index("origin")
 
     def add(self, label: str, file: str, texts: Iterable[tuple[str, str]]) -> None:
-        """Take (origin, text) pairs of a file; blank texts are left out."""
-        self.rows += [(text, label, f"{file}/{origin}", file) for origin, text in texts if text.strip()]
+        """Take (origin, text) pairs of a file; blank texts and words already taken are left out."""
+        for origin, text in texts:
+            words = " ".join(text.lower().split())
+            if words and words not in self._seen:
+                self._seen.add(words)
+                self.rows.append((text, label, f"{file}/{origin}", file))
 
     def labelled(self, limit: int | None = None) -> Labelled:
         """Return what was gathered, shuffled; the same data gives the same order."""
         rows = self.random.sample(self.rows, len(self.rows))[:limit]
         return Labelled(
-            pa.array([row[0] for row in rows], pa.large_string()), [r[1] for r in rows], [r[2] for r in rows]
+            pa.array([row[0] for row in rows], pa.large_string()),
+            [row[1] for row in rows],
+            [row[2] for row in rows],
+            [row[3] in self.written for row in rows],
         )
 
     def files(self) -> list[DataFile]:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import fasttext
 import numpy as np
@@ -10,7 +11,7 @@ from pydantic import ValidationError
 
 from datamix.errors import ModelError, SpecError
 from datamix.signals.fasttext_model import card_path, load_scorer, model_hash
-from datamix.training.card import ModelCard
+from datamix.training.card import ModelCard, as_markdown
 from datamix.training.fit import fit, write_lines
 from datamix.training.labelled import Labelled
 from datamix.training.parameters import Parameters
@@ -54,6 +55,30 @@ def test_the_card_describes_the_model_beside_it(trained):
     page = card_path(model).with_suffix(".md").read_text()
     assert f"| prose | {card.evaluation[0].positives} |" in page
     assert card.sha256 in page
+
+
+def test_written_texts_and_what_is_like_them_never_test(trained, tmp_path):
+    plain, _ = trained
+    data = labelled()
+    prose = [label == "prose" for label in data.labels]
+    some = [is_prose and row % 2 == 0 for row, is_prose in enumerate(prose)]
+    card = train("prose", replace(data, only_training=some), [], tmp_path / "m.ftz", parameters=SMALL, positive="prose")
+    assert card.split.test["code"] == plain.split.test["code"]
+    assert 0 < card.split.test["prose"] < plain.split.test["prose"]
+    copies = Labelled(
+        pa.concat_arrays([data.texts, data.texts]),
+        [*data.labels, *data.labels],
+        only_training=[False] * len(prose) + prose,
+    )
+    with pytest.raises(SpecError, match="too few documents with the label 'prose' in the test part"):
+        train("prose", copies, [], tmp_path / "n.ftz", parameters=SMALL, positive="prose")
+
+
+def test_notes_stand_in_the_card(trained):
+    card, _ = trained
+    assert "## Notes" not in as_markdown(card)
+    page = as_markdown(card.model_copy(update={"notes": ["Read this.", "And this."]}))
+    assert "## Notes\n\n- Read this.\n- And this.\n" in page
 
 
 def test_the_same_data_gives_the_same_bytes(trained, tmp_path):
