@@ -39,7 +39,6 @@ LICENSE = (
     "Trained on texts under several licences, some of them for non-commercial use and some unstated; the model holds "
     "weights of hashed words and no text."
 )
-NOT_TRAINED = "hatemoji"
 CHOSE_SETTINGS = ("davidson", "wikitalk_cat", "olid")
 QUALITY_NOTES = [
     "Agreement with people's judgement of web pages is not measured: none of the data holds such judgements. The rank "
@@ -54,11 +53,11 @@ TOXICITY_NOTES = [
     f"were chosen by the mean of {', '.join(CHOSE_SETTINGS)}, each left out (0.796 before that), so these three "
     "flatter the model a little.",
     "The aim of 0.85 is not met on every set.",
-    "hatemoji does not train: taken in, that mean was 0.02 lower, its toxic ones alone 0.01. Its negatives, like those "
-    "of civil_toxicspans, were chosen because models or readers took them for toxic; a model of words can't tell them.",
+    "Of hatemoji and civil_toxicspans only the toxic ones train: the others were chosen because models or readers took "
+    "them for toxic, and a model of words can't tell them. With those of hatemoji the mean was 0.02 lower.",
     "toxigen_prompts: not in training, but used while choosing settings, and the sentences of groups.py resemble it "
     "(23 prompts share over a fifth of their four-word runs), so it is no unseen set. Its area without groups.py is in "
-    "the table. It was 0.852 while hatemoji trained.",
+    "the table.",
     "The test part holds no text twice and none of the written sentences, which train only.",
     "Tried, for 0.005 or less of that mean: 2 dimensions with 700,000 buckets; words seen twice; character n-grams "
     "from 3; no word bigrams; 8 epochs; only comments on which all annotators agree; repeating the rarer label; fewer "
@@ -147,11 +146,10 @@ def build_toxicity(folder: Path) -> None:
     with tempfile.TemporaryDirectory() as temporary:
         measured = list(_left_out(folder, Path(temporary)))
         ungrouped = _prompts(folder, _without("groups.py", folder, Path(temporary)), "without groups.py")
-    every = (*SETS, NOT_TRAINED)
     measured += [
-        _mean("all of each set left out", [_all_of(name) for name in every], measured),
+        _mean("all of each set left out", [_all_of(name) for name in SETS], measured),
         _mean("the same of the sets that chose the settings", [_all_of(name) for name in CHOSE_SETTINGS], measured),
-        _mean("toxic ones of each set left out", [_toxic_of(name) for name in every], measured),
+        _mean("toxic ones of each set left out", [_toxic_of(name) for name in SETS], measured),
     ]
     texts = toxicity_texts(folder)
     card = train("toxicity", texts.labelled(), texts.files(), model, parameters=TOXICITY, positive="toxic",
@@ -175,7 +173,7 @@ def _left_out(folder: Path, temporary: Path) -> Iterator[Measurement]:
     civil_toxicspans and hatemoji were chosen because readers or models took them for toxic; those of wiki talk not.
     """
     ordinary = pl.read_parquet(folder / "toxicity/wikitalk_cat.parquet").filter(pl.col("toxic") == 0)["text"].head(2000)
-    for name in (*SETS, NOT_TRAINED):
+    for name in SETS:
         frame = pl.read_parquet(folder / f"toxicity/{name}.parquet")
         score = scores(_without(name, folder, temporary), "toxic", frame["text"])
         yield area(_all_of(name), frame["toxic"] == 1, score)

@@ -54,7 +54,7 @@ def test_main_text_ranks_above_boilerplate(shared_data):
 def test_hateful_prompts_rank_above_neutral_ones_as_the_card_says(shared_data):
     frame = pl.read_parquet(shared_data / "toxicity/toxigen_prompts.parquet")
     area = auc_interval((frame["toxic"] == 1).to_numpy(), score("toxicity", frame["text"].to_list()))[0]
-    assert area >= 0.82  # a floor: the aim of .85 is missed here, and the card says why
+    assert area >= 0.84  # a floor: the aim of .85 is missed by little here, and the card says why
     assert area == pytest.approx(
         measured("toxicity", "toxigen_prompts, not in training, but used while choosing"), abs=1e-3
     )
